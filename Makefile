@@ -1,0 +1,102 @@
+# berth - see README.md. The targets people use: all deps demo check soak bench lint install clean.
+
+B       ?= build
+CC      ?= gcc
+CFLAGS  ?= -O2 -g
+VERSION := $(shell cat VERSION)
+PREFIX  ?= /usr/local
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wstack-usage=65536
+ifdef CI
+WARN += -Werror
+endif
+ifdef WERROR
+WARN += -Werror
+endif
+ifdef SAN
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+ifdef FAULTS
+DEFS += -DBERTH_FAULTS
+endif
+
+# Includes are written from the root of the tree.
+CPPFLAGS_ALL := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -I. -DBERTH_VERSION='"$(VERSION)"' \
+                -DBERTH_LIBEXECDIR='"$(PREFIX)/libexec/berth"' -DBERTH_DATADIR='"$(PREFIX)/share/berth"' $(DEFS) $(CPPFLAGS)
+CFLAGS_ALL   := -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fstack-protector-strong
+LIBS         := -lseccomp -lcap -levent_core -lhttp_parser -ljansson -lyaml
+
+# The keeper and the stage program are static and small: musl where it exists, else the libc at hand.
+MACHINE := $(shell $(CC) -dumpmachine)
+ifneq ($(shell command -v musl-gcc 2>/dev/null),)
+SMALL_CC    := musl-gcc -idirafter /usr/include -idirafter /usr/include/$(MACHINE)
+else
+SMALL_CC    := $(CC)
+endif
+SMALL_FLAGS := -std=gnu11 $(WARN) -Os -g -static -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+               -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none -fno-stack-protector
+
+DIRS   := base runtime runtime/stage net health image supervisor supervisor/api supervisor/compose cli
+SRCS   := $(filter-out runtime/stage/main.c,$(foreach d,$(DIRS),$(wildcard $(d)/*.c)))
+OBJS   := $(SRCS:%.c=$(B)/obj/%.o)
+INIT_SRCS  := $(wildcard init/*.c)
+STAGE_SRCS := runtime/stage/main.c runtime/stage/join.c runtime/stage/reap.c runtime/stage/process.c runtime/stage/user.c
+LIB    := $(B)/libberth.a
+PROGS  := $(B)/berth $(B)/berth-init $(B)/berth-oci
+
+.PHONY: all
+all: $(PROGS)
+
+$(B)/obj/%.o: %.c | $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# Objects are rebuilt when the flags change, so that one build directory never mixes two kinds.
+$(B)/flags: FORCE
+	@mkdir -p $(B)
+	@echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' | cmp -s - $@ || { rm -rf $(B)/obj; echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' > $@; }
+.PHONY: FORCE
+
+$(LIB): $(OBJS) $(B)/obj/stage_image.o
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/berth: $(B)/obj/main.o $(LIB)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+$(B)/berth-oci: $(B)/berth
+	ln -sf berth $@
+
+$(B)/berth-init: $(INIT_SRCS) $(wildcard init/*.h) Makefile
+	@mkdir -p $(@D)
+	$(SMALL_CC) $(SMALL_FLAGS) -D_GNU_SOURCE -I. -DBERTH_VERSION='"$(VERSION)"' -o $@ $(INIT_SRCS)
+
+$(B)/berth-stage: $(STAGE_SRCS) $(wildcard runtime/stage/*.h) base/sys.h base/own.h Makefile
+	@mkdir -p $(@D)
+	$(SMALL_CC) $(SMALL_FLAGS) -s -D_GNU_SOURCE -DSTAGE_PROGRAM -I. -o $@ $(STAGE_SRCS)
+
+# The stage program as bytes: stage_image and stage_image_end.
+$(B)/obj/stage_image.o: $(B)/berth-stage
+	@mkdir -p $(@D)
+	printf '.section .rodata\n.global stage_image\n.global stage_image_end\n.balign 16\nstage_image:\n.incbin "$<"\nstage_image_end:\n.byte 0\n.section .note.GNU-stack,"",%%progbits\n' | $(CC) -x assembler -c - -o $@
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# ---------------------------------------------------------------- tests
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(B)/unit/%: tests/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -MF $(B)/obj/$*.unit.d $(LDFLAGS) -o $@ $< $(LIB) $(LIBS) -lcmocka
+
+$(B)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB) $(LIBS)
+
+.PHONY: units
+units: $(UNIT) $(FUZZ:%=$(B)/fuzz/replay_%)
+
+.PHONY: clean
+clean:
+	rm -rf build build-*
