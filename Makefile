@@ -97,6 +97,54 @@ $(B)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 .PHONY: units
 units: $(UNIT) $(FUZZ:%=$(B)/fuzz/replay_%)
 
+# Small programs that the integration suite runs inside and outside of containers: static, so that any root will do.
+TOOLS := $(patsubst tests/tool/%.c,$(B)/tool/%,$(wildcard tests/tool/*.c))
+$(B)/tool/%: tests/tool/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -static -o $@ $<
+.PHONY: tools
+tools: $(TOOLS)
+
+# The same program with points at which a test may kill it (base/fault.h).
+.PHONY: faults
+faults:
+	+$(MAKE) -s B=$(B)/faults FAULTS=1 all
+
+.PHONY: check check-all check-unit check-it check-vm check-asan soak fuzz bench lint demo deps install
+deps:
+	@tests/deps
+demo: deps
+	@$(MAKE) -s all
+	@tests/demo
+check: deps
+	@tests/check $(B) unit it vm
+check-unit:
+	@tests/check $(B) unit
+check-it:
+	@tests/check $(B) it
+check-vm:
+	@tests/check $(B) vm
+check-asan:
+	@tests/check $(B) asan
+# Random suites at full length: make soak N=1000 [SEED=...]
+N    ?= 1000
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+soak: deps
+	@BERTH_N=$(N) BERTH_SEED=$(SEED) tests/check $(B) unit it
+fuzz: deps
+	@tests/fuzz/run $(B) $(N)
+bench: deps
+	@$(MAKE) -s all
+	@tests/bench/run $(B)
+lint:
+	@tests/lint
+
+install: all
+	install -D -m 755 $(B)/berth $(DESTDIR)$(PREFIX)/bin/berth
+	ln -sf berth $(DESTDIR)$(PREFIX)/bin/berth-oci
+	install -D -m 755 $(B)/berth-init $(DESTDIR)$(PREFIX)/libexec/berth/berth-init
+	install -D -m 644 configs/seccomp.json $(DESTDIR)$(PREFIX)/share/berth/seccomp.json
+
 .PHONY: clean
 clean:
 	rm -rf build build-*
