@@ -1,0 +1,175 @@
+/*
+ * config - what a container was declared to be: the body of Docker's create call, checked and kept.
+ *
+ * config_parse() reads a create body (compose builds the same body); config_complete() fills what only the
+ * place it is made in knows: the id's hostname, what the image says, names of anonymous volumes. After both
+ * the struct is never changed. config_body() is what the store keeps: config_parse() of it gives an equal
+ * config.
+ *
+ * Source:  Docker Engine API, POST /containers/create (Config, HostConfig, NetworkingConfig); its limits and
+ * its texts. What Docker has no word for stands in a member "Berth":
+ *            {"Upper": "disk"|"tmpfs", "Root": "overlay"|"shared",
+ *             "UserMaps": {"Uid": [{"ContainerID", "HostID", "Size"}], "Gid": [...]},
+ *             "Volumes": {"/target": "name"}}            names given to anonymous volumes by
+ * config_complete() Units:   bytes, microseconds, seconds, as the members' names have them. Unset numbers are
+ * SPEC_UNSET. Owns:    every pointer lives in .arena or .doc; config_free() gives back both. Errors: -EINVAL:
+ * the text names the key, or is Docker's own where clients know it; -EOPNOTSUPP: "KEY: not built yet" or "...
+ * cannot be honoured". Both are the API's 400. Unknown keys are ignored, as Docker does. Context: no I/O but
+ * /proc/sys/kernel/cap_last_cap; any thread of control.
+ */
+#ifndef SUPERVISOR_CONFIG_H
+#define SUPERVISOR_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "runtime/spec.h"
+
+#define CONFIG_STOP_TIMEOUT_S 10
+#define CONFIG_SHM_BYTES      (INT64_C(64) << 20)
+#define CONFIG_MEMORY_MIN     (INT64_C(6) << 20)
+
+enum config_restart {
+	CONFIG_RESTART_NO,
+	CONFIG_RESTART_ALWAYS,
+	CONFIG_RESTART_UNLESS_STOPPED,
+	CONFIG_RESTART_ON_FAILURE,
+	CONFIG_RESTART_COUNT
+};
+
+enum config_ns_mode {
+	CONFIG_NS_DEFAULT,   /* nothing said */
+	CONFIG_NS_PRIVATE,   /* its own */
+	CONFIG_NS_SHAREABLE, /* its own; others may join (ipc) */
+	CONFIG_NS_NONE,	     /* its own and empty: net with a loopback only, ipc without /dev/shm */
+	CONFIG_NS_HOST,
+	CONFIG_NS_CONTAINER, /* of the container named by .container */
+	CONFIG_NS_COUNT
+};
+
+struct config_ns {
+	enum config_ns_mode mode;
+	const char *container; /* id or name */
+};
+
+enum config_mount_type { CONFIG_MOUNT_BIND, CONFIG_MOUNT_VOLUME, CONFIG_MOUNT_TMPFS };
+
+struct config_mount {
+	enum config_mount_type type;
+	const char *source; /* bind: absolute host path; volume: its name (NULL: anonymous and not completed
+			       yet) */
+	const char *target; /* absolute, lexically clean */
+	bool read_only;
+	bool anonymous;		   /* volume that goes away with its container */
+	bool no_copy;		   /* volume: not filled with what the image has at target */
+	bool create_source;	   /* bind: a missing source directory is made (-v does, --mount does not) */
+	bool non_recursive;	   /* bind: without the mounts below source */
+	bool ro_non_recursive;	   /* read_only: this mount only, what is below stays writable */
+	unsigned long propagation; /* MS_*; 0: rprivate */
+	const char *propagation_name; /* "rprivate", ... ; "" when nothing was said */
+	const char *subpath;	      /* volume: a directory below its root; NULL */
+	const char *options;	      /* tmpfs: "size=64m,mode=1777", may be NULL */
+	const char *mode;	      /* inspect's Mode: the option string as given, "" */
+};
+
+struct config_device {
+	const char *host, *container; /* paths */
+	bool read, write, mknod;
+};
+
+enum config_seccomp { CONFIG_SECCOMP_DEFAULT, CONFIG_SECCOMP_UNCONFINED, CONFIG_SECCOMP_PROFILE };
+enum config_upper { CONFIG_UPPER_DISK, CONFIG_UPPER_TMPFS };
+enum config_root { CONFIG_ROOT_OVERLAY, CONFIG_ROOT_SHARED };
+
+struct config {
+	struct arena *arena;
+	json_t *doc; /* the normalised create body */
+
+	const char *image;					/* as the user wrote it, never NULL */
+	const char *hostname, *domainname, *user, *working_dir; /* "" when not said */
+	char **entrypoint, **cmd;				/* NULL-terminated; NULL: not said */
+	char **env;						/* "K=V" or "K" (remove K), never NULL */
+	char **labels;						/* key, value, ..., NULL; never NULL */
+	bool tty, open_stdin, stdin_once, attach_stdin, attach_stdout, attach_stderr;
+	uint16_t console_width, console_height; /* 0: not said */
+	int stop_signal;			/* 0: not said; ask config_stop_signal() */
+	int64_t stop_timeout_s;			/* SPEC_UNSET: not said; -1: for ever */
+
+	enum config_restart restart;
+	int64_t restart_max; /* on-failure only; 0: no limit */
+	bool auto_remove, init, privileged, readonly_rootfs, no_new_privileges;
+	struct config_ns ns[SPEC_NS_COUNT]; /* pid, ipc, uts, cgroup, net, user; the others stay DEFAULT */
+	const char *network;		    /* HostConfig.NetworkMode, "default" when not said */
+	char **cap_add, **cap_drop;	    /* never NULL; checked, as written */
+	enum config_seccomp seccomp;
+	const char *seccomp_profile;	       /* CONFIG_SECCOMP_PROFILE: its JSON text */
+	char **masked_paths, **readonly_paths; /* NULL: the defaults; an empty list: none */
+	struct config_mount *mounts; /* binds, mounts, volumes, tmpfs; sorted so that a parent comes before
+					what is in it */
+	size_t n_mounts;
+	struct config_device *devices;
+	size_t n_devices;
+	struct spec_device_rule *device_rules; /* DeviceCgroupRules */
+	size_t n_device_rules;
+	struct spec_rlimit *rlimits;
+	size_t n_rlimits;
+	struct spec_sysctl *sysctls;
+	size_t n_sysctls;
+	char **group_add; /* never NULL */
+	char **extra_hosts, **dns, **dns_search,
+		**dns_options;	   /* "H:IP", ...; never NULL: for who writes /etc/hosts and resolv.conf */
+	char **annotations;	   /* key, value, ..., NULL; never NULL */
+	int64_t oom_score_adj;	   /* SPEC_UNSET: not said */
+	int64_t shm_bytes;	   /* CONFIG_SHM_BYTES when not said */
+	const char *cgroup_parent; /* "" */
+	struct spec_resources resources; /* without device rules; NanoCPUs already as quota and period */
+
+	enum config_upper upper;
+	enum config_root root;
+	struct spec_id_map *uid_maps, *gid_maps;
+	size_t n_uid_maps, n_gid_maps;
+};
+
+/* What an image (or a bundle) says about the programs in it; all members may be NULL or "". */
+struct config_image {
+	char **entrypoint, **cmd, **env;
+	char **labels; /* key, value, ..., NULL */
+	const char *user, *working_dir, *stop_signal;
+	char **volumes; /* targets */
+};
+
+int config_parse(const json_t *body, struct config **out, struct err *e);
+/* Fill the gaps, Docker's way: hostname from the first 12 of id, image's values where the user left gaps (its
+ * env after the user's, entrypoint given => image's cmd dropped), names for anonymous volumes. image may be
+ * NULL (dir:). Nothing left to run is "no command specified". Call once, after config_parse() of a new
+ * container; not after one of config_body(). */
+int config_complete(struct config *c, const char *id, const struct config_image *image, struct err *e);
+/* The image of an oci-bundle: points into the spec, which must outlive out. */
+void config_image_from_spec(const struct spec *bundle, struct config_image *out);
+void config_free(struct config *c);
+
+/* For the store: a borrowed create body. */
+const json_t *config_body(const struct config *c);
+/* inspect's two objects with every member Docker prints; new references. */
+int config_to_json(const struct config *c, json_t **out_config, json_t **out_host_config, struct err *e);
+/* inspect's Mounts; volume_root(cookie, name) gives a volume's directory (may be NULL: then Source is "").
+ * New reference. */
+int config_mounts_to_json(const struct config *c, const char *(*volume_root)(void *cookie, const char *name),
+	void *cookie, json_t **out, struct err *e);
+
+/* entrypoint and cmd as one vector in the config's arena; never empty after config_complete(). */
+char **config_command(const struct config *c);
+int config_stop_signal(const struct config *c);		/* SIGTERM when not said */
+int64_t config_stop_timeout_s(const struct config *c);	/* 10 when not said; -1: for ever */
+const char *config_restart_name(enum config_restart r); /* "no", "always", "unless-stopped", "on-failure" */
+int config_restart_from_name(const char *name);		/* -EINVAL */
+/* Value of a label, NULL when it has none. */
+const char *config_label(const struct config *c, const char *key);
+
+OWN_DEFINE_PTR(config, struct config, config_free)
+
+#endif
