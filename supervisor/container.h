@@ -1,0 +1,107 @@
+/*
+ * container - one container as the supervisor knows it: looked up, created, started, stopped, killed, removed.
+ *
+ * The verbs that take time answer by a done_fn (engine.h). Errors are errno values that the API turns into HTTP codes:
+ *   ENOENT 404, EEXIST and EBUSY 409, EINVAL 400, EALREADY 304 (already running, already stopped), EPERM 403, ENOSYS 501,
+ *   else 500. Their texts are docker's where clients search for them.
+ *
+ * Order of an exit: code known -> log pipes drained (EOF or 2 s) -> state changed and written -> keeper told -> event ->
+ *   waiters -> attached streams closed -> restart or auto-remove.
+ * Owns:    its config, stdio, attachments, groups' descriptors and pidfd. A container is freed by its removal, from the loop:
+ *          hold no pointer across a return to the loop but by id, or subscribe to "destroy".
+ * Context: the loop.
+ */
+#ifndef SUPERVISOR_CONTAINER_H
+#define SUPERVISOR_CONTAINER_H
+
+#include <jansson.h>
+
+#include "base/list.h"
+#include "base/text.h"
+#include "runtime/cgroup.h"
+#include "supervisor/engine.h"
+#include "supervisor/state.h"
+
+struct config;
+struct spec;
+struct stdio;
+struct start_job;
+struct stop_job;
+struct exit_job;
+struct remove_job;
+
+#define CONTAINER_NAME_MAX 255
+
+struct container {
+	struct list link;
+	struct engine *engine;
+	char id[TEXT_ID_LEN + 1];
+	char name[CONTAINER_NAME_MAX + 1]; /* without the slash */
+	int64_t created_ns;
+	struct config *config; /* the create body, parsed */
+	struct spec *spec;     /* as it was started; NULL while nothing runs */
+	struct desired desired;
+	struct actual actual;
+
+	struct cgroup group;			/* closed while nothing runs */
+	int pidfd;				/* of init, -1 */
+	struct stdio *stdio;			/* NULL while nothing runs */
+	struct list attachments;		/* struct attach.link */
+	struct list waiters;			/* struct waiter.link */
+	unsigned n_exec;			/* for the names of exec groups */
+	uint16_t console_width, console_height; /* asked for by resize, for the next start too */
+
+	/* What is under way; NULL: nothing. */
+	struct start_job *start;
+	struct stop_job *stop;
+	struct exit_job *exit;
+	struct remove_job *remove;
+	struct event *restart_timer;
+};
+
+/* Full id, exact name (a leading slash is tolerated), unique id prefix. -ENOENT "No such container: X", -EINVAL "multiple IDs
+ * found with provided prefix: X". */
+struct container *container_find(struct engine *en, const char *ref, struct err *e);
+/* By full id or NULL. */
+struct container *container_by_id(struct engine *en, const char *id);
+struct container *container_by_name(struct engine *en, const char *name);
+
+/* body: docker's create body. name NULL: a random one. *warnings: an array the caller decrefs. -EEXIST: name in use. */
+int container_create(struct engine *en, const char *name, const json_t *body, struct container **out,
+	json_t **warnings, struct err *e);
+/* -EALREADY: it runs. A start that fails answers with the reason, and .actual has error and exit code (127, 126, 128): for the
+ * first two the answer's code is EINVAL, as docker answers them by 400. */
+void container_start(struct container *c, done_fn done, void *cookie);
+/* sig 0: its own stop signal; timeout_ns < 0: wait for ever; CONTAINER_TIMEOUT_DEFAULT: its own or the daemon's. -EALREADY: it
+ * does not run. Several callers may stop at once; all are answered at the exit. */
+#define CONTAINER_TIMEOUT_DEFAULT INT64_MIN
+void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
+void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
+/* SIGKILL answers after the exit, any other signal at once. -EBUSY: it does not run. */
+void container_kill(struct container *c, int sig, done_fn done, void *cookie);
+/* -EBUSY: running without force, or a removal is already in progress. */
+void container_remove(struct container *c, bool force, bool volumes, done_fn done, void *cookie);
+int container_resize(struct container *c, unsigned width, unsigned height, struct err *e);
+/* Full path of the log file. malloc'd; NULL when memory is out. */
+char *container_log_path(const struct container *c);
+
+/* Ends every container for good at the daemon's end (its own signal and grace, all at once); done when none is left. */
+void containers_stop_all(struct engine *en, done_fn done, void *cookie);
+/* No grace: cgroup kill of all, waited for. */
+void containers_kill_all(struct engine *en);
+
+/* Between the container_*.c files. */
+struct container *container_new(struct engine *en, const char *id);
+void container_free(struct container *c);
+bool container_is_busy_starting(const struct container *c);
+/* The state as it is now to the run root; a failure is logged, and is no reason to stop. */
+void container_save_state(struct container *c);
+void container_save_config(struct container *c);
+/* The keeper has the exit of this generation's init. */
+void container_on_exit(struct container *c, int wait_status, int64_t time_ns);
+/* A run (or start) is over and everyone knows: decide on restart or removal. */
+void container_after_run(struct container *c, bool failed_start);
+void container_cancel_restart(struct container *c);
+void container_start_again(struct container *c, done_fn done, void *cookie); /* by policy: counts stay */
+
+#endif

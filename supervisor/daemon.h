@@ -1,0 +1,14 @@
+/*
+ * daemon - the supervisor's main: `berth supervise [options]`, started by the keeper.
+ *
+ * Start: options -> run root locked -> keeper -> cgroups -> leftovers of a former supervisor ended -> launch environment ->
+ * what the run root says taken up -> socket -> ready. End, on SIGTERM or SIGINT: containers stopped (a second signal: killed),
+ * cgroups, run root's files and socket removed. When the keeper goes, everything goes.
+ */
+#ifndef SUPERVISOR_DAEMON_H
+#define SUPERVISOR_DAEMON_H
+
+/* argv[0] is the verb. Returns the exit status: 0 ended as asked, 1 failed at run time, 2 options are wrong. */
+int daemon_main(int argc, char **argv);
+
+#endif

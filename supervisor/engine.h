@@ -1,0 +1,100 @@
+/*
+ * engine - everything of one daemon: its options, its loop, and the containers and execs it looks after.
+ *
+ * Owns:    the event base, the directory descriptors, the keeper's connection, the containers and execs (freed with it).
+ *          One engine per process; nothing here is global.
+ * Units:   nanoseconds, as base/clock.h.
+ * Context: the loop's one thread. Nothing that is reachable from here blocks; what may block is a worker's.
+ */
+#ifndef SUPERVISOR_ENGINE_H
+#define SUPERVISOR_ENGINE_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "runtime/cgroup.h"
+#include "runtime/launch.h"
+#include "runtime/seccomp.h"
+
+struct container;
+struct keeper;
+
+struct engine_options {
+	const char *name;      /* prefix of what is global to a host: "berth" */
+	const char *data_root; /* absolute */
+	const char *run_root;
+	const char *log_root;
+	const char *socket; /* path of the API's socket */
+	char **files;	    /* compose files, NULL-terminated; may be NULL */
+	enum log_level log_level;
+	int64_t stop_timeout_ns; /* for a container that names none */
+};
+
+/* Verbs that take time answer by one of these: r is 0 or -errno and e then says why (NULL on success). It is called from
+ * the loop exactly once, never from inside the verb. */
+typedef void (*done_fn)(void *cookie, int r, const struct err *e);
+
+/* What happened to a container, told to everybody who subscribed, after the state has changed and is written. */
+struct engine_event {
+	int64_t time_ns; /* real time */
+	const char *
+		action; /* docker's: "create", "start", "die", "oom", "kill", "stop", "restart", "destroy", ... */
+	struct container *container;
+	int value; /* exit code for "die", signal for "kill", else 0 */
+};
+typedef void (*engine_event_fn)(void *cookie, const struct engine_event *ev);
+
+struct engine_subscriber {
+	struct list link;
+	engine_event_fn fn;
+	void *cookie;
+};
+
+struct engine {
+	struct event_base *base;
+	struct engine_options options;
+	char boot_id[BOOT_ID_LEN + 1];
+	int run_dirfd;	/* <run-root>/containers */
+	int data_dirfd; /* <data-root>/containers */
+	int log_dirfd;	/* <log-root> */
+
+	struct keeper *keeper;
+	struct cgroup_root *cgroups;
+	struct cgroup launch_group; /* NAME/launch: launchers and workers */
+	int leftovers_fd;	    /* write end that each of them holds */
+	struct launch_env *launch_env;
+	struct seccomp_cache *seccomp;
+
+	struct list containers; /* struct container.link, oldest first */
+	struct list execs;	/* struct exec_session.link */
+	struct list tombs;	/* exit records of removed containers, a minute each */
+	struct list subscribers;
+	bool stopping; /* no start, no restart any more */
+};
+
+/* Directories and the loop; no keeper, no cgroups yet (daemon.c opens those in its order). */
+int engine_open(const struct engine_options *options, struct engine **out, struct err *e);
+void engine_free(struct engine *en);
+
+/* Run fn(cookie) from the loop, after what is going on now. Cannot fail: out of memory here ends the supervisor, whose
+ * successor takes up where it was. */
+void engine_later(struct engine *en, void (*fn)(void *cookie), void *cookie);
+/* Answer a verb from the loop; e is copied. */
+void engine_answer(struct engine *en, done_fn done, void *cookie, int r, const struct err *e);
+/* A one-shot timer made with this fires after delay_ns (>= 0). */
+void engine_timer_arm(struct event *timer, int64_t delay_ns);
+
+void engine_subscribe(struct engine *en, struct engine_subscriber *s);
+void engine_unsubscribe(struct engine_subscriber *s);
+void engine_emit(struct engine *en, const char *action, struct container *c, int value);
+
+/* Put together elsewhere: the API's listener (supervisor/api/) and the compose projects of -f (supervisor/project.c). */
+int api_start(struct engine *en, int listen_fd, struct err *e);
+int project_start_files(struct engine *en, struct err *e);
+
+#endif
