@@ -1,0 +1,106 @@
+#include "init/life.h"
+
+#include "init/say.h"
+
+#define FIRST_DELAY (100 * SAY_MS)
+#define LAST_DELAY  (5 * SAY_S)
+#define LONG_LIFE   (10 * SAY_S)
+#define TRIAL_TIME  (10 * SAY_S)
+#define DEAF_TIME   (5 * SAY_S)
+#define STOP_TIME   (30 * SAY_S)
+
+void life_init(struct life *l, int64_t now_ns)
+{
+	*l = (struct life){ .spawn_at_ns = now_ns, .deaf_until_ns = LIFE_NEVER, .stop_until_ns = LIFE_NEVER };
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+enum life_act life_next(struct life *l, int64_t now_ns, int64_t *out_until_ns)
+{
+	*out_until_ns = LIFE_NEVER;
+	if (l->ended)
+		return LIFE_END;
+	if (!l->pid) {
+		if (now_ns >= l->stop_until_ns)
+			return LIFE_GIVE_UP;
+		if (now_ns >= l->spawn_at_ns)
+			return LIFE_SPAWN;
+		*out_until_ns = earlier(l->spawn_at_ns, l->stop_until_ns);
+		return LIFE_WAIT;
+	}
+	if (l->killed)
+		return LIFE_WAIT; /* its death wakes us */
+	int64_t deadline = l->deaf_until_ns;
+	if (!l->ready)
+		deadline = earlier(deadline, l->stop_until_ns);
+	if (!l->ready && l->trial)
+		deadline = earlier(deadline, l->started_ns + TRIAL_TIME);
+	if (now_ns >= deadline) {
+		l->killed = true;
+		return LIFE_KILL;
+	}
+	*out_until_ns = deadline;
+	return LIFE_WAIT;
+}
+
+void life_started(struct life *l, int32_t pid, int64_t now_ns)
+{
+	l->pid = pid;
+	l->ready = l->killed = false;
+	l->trial = l->trial_next;
+	l->trial_next = false;
+	l->started_ns = now_ns;
+	l->deaf_until_ns = LIFE_NEVER;
+}
+
+static void back_off(struct life *l, int64_t now_ns)
+{
+	l->spawn_at_ns = now_ns + l->delay_ns;
+	l->delay_ns = l->delay_ns ? earlier(2 * l->delay_ns, LAST_DELAY) : FIRST_DELAY;
+}
+
+void life_not_started(struct life *l, int64_t now_ns)
+{
+	if (!l->delay_ns)
+		l->delay_ns = FIRST_DELAY; /* fork or the like failed: at once would fail again */
+	back_off(l, now_ns);
+}
+
+bool life_died(struct life *l, int64_t now_ns)
+{
+	bool rollback = l->trial && !l->ready && !l->stopping;
+
+	if (l->stopping)
+		l->ended = true;
+	if (rollback || now_ns - l->started_ns >= LONG_LIFE)
+		l->delay_ns = 0;
+	if (l->stop_signal && l->stop_until_ns == LIFE_NEVER)
+		l->stop_until_ns = now_ns + STOP_TIME;
+	l->pid = 0;
+	l->ready = l->trial = false;
+	back_off(l, now_ns);
+	return rollback;
+}
+
+bool life_ready(struct life *l)
+{
+	bool accepted = l->trial && !l->ready;
+	l->ready = true;
+	return accepted;
+}
+
+void life_deaf(struct life *l, int64_t now_ns)
+{
+	l->deaf_until_ns = now_ns + DEAF_TIME;
+}
+
+void life_stop_wanted(struct life *l, int sig, int64_t now_ns)
+{
+	l->stop_signal = sig;
+	if (!l->pid && l->stop_until_ns == LIFE_NEVER)
+		l->stop_until_ns = now_ns + STOP_TIME;
+}
