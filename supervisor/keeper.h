@@ -60,7 +60,7 @@ int keeper_exit_code(const struct keeper_exit *exit);
  * keeper. */
 int keeper_env_fd(struct err *e);
 
-/* Takes sock_fd (on failure too). */
+/* Takes sock_fd (on failure too). Without a base there are requests only: nothing is told. */
 int keeper_open(int sock_fd, struct event_base *base, keeper_exit_fn on_exit, keeper_gone_fn on_gone,
 	void *cookie, struct keeper **out, struct err *e);
 void keeper_free(struct keeper *k);
