@@ -57,7 +57,7 @@ $(B)/flags: FORCE
 	@echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' | cmp -s - $@ || { rm -rf $(B)/obj; echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' > $@; }
 .PHONY: FORCE
 
-$(LIB): $(OBJS) $(B)/obj/stage_image.o
+$(LIB): $(OBJS) $(B)/obj/stage_image.o $(B)/obj/configs_image.o
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -79,6 +79,11 @@ $(B)/berth-stage: $(STAGE_SRCS) $(wildcard runtime/stage/*.h) base/sys.h base/ow
 $(B)/obj/stage_image.o: $(B)/berth-stage
 	@mkdir -p $(@D)
 	printf '.section .rodata\n.global stage_image\n.global stage_image_end\n.balign 16\nstage_image:\n.incbin "$<"\nstage_image_end:\n.byte 0\n.section .note.GNU-stack,"",%%progbits\n' | $(CC) -x assembler -c - -o $@
+
+# The default seccomp profile as bytes: seccomp_default_json and seccomp_default_json_end.
+$(B)/obj/configs_image.o: configs/seccomp.json | $(B)/flags
+	@mkdir -p $(@D)
+	printf '.section .rodata\n.global seccomp_default_json\n.global seccomp_default_json_end\nseccomp_default_json:\n.incbin "$<"\nseccomp_default_json_end:\n.byte 0\n.section .note.GNU-stack,"",%%progbits\n' | $(CC) -x assembler -c - -o $@
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 

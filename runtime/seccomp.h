@@ -31,6 +31,8 @@ int seccomp_parse_oci(const struct json_t *obj, struct arena *a, struct spec_sec
 /* Compile with the binary tree optimisation. no_new_privs is left to the caller (SCMP_FLTATR_CTL_NNP off). */
 int seccomp_compile(const struct spec_seccomp *s, struct seccomp_prog *out, struct err *e);
 void seccomp_prog_done(struct seccomp_prog *p);
+/* Our own default profile (configs/seccomp.json), linked into the program. Not NUL-terminated. */
+const char *seccomp_default_profile(size_t *out_len);
 
 OWN_DEFINE(seccomp_prog, struct seccomp_prog, seccomp_prog_done)
 

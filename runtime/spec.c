@@ -1,0 +1,133 @@
+#include "runtime/spec.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+
+static void unset_resources(struct spec_resources *r)
+{
+	int64_t *const numbers[] = { &r->memory_limit, &r->memory_reservation, &r->memory_swap,
+		&r->memory_swappiness, &r->memory_oom_kill_disable, &r->cpu_shares, &r->cpu_quota_us,
+		&r->cpu_period_us, &r->cpu_burst_us, &r->cpu_idle, &r->pids_limit, &r->blkio_weight };
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		*numbers[i] = SPEC_UNSET;
+}
+
+struct spec *spec_new(void)
+{
+	struct arena *a = arena_new();
+	struct spec *s = a ? arena_alloc(a, sizeof(*s)) : NULL;
+	if (!s) {
+		arena_free(a);
+		return NULL;
+	}
+	s->arena = a;
+	s->oci_version = "1.2.0";
+	s->process.umask = SPEC_UNSET;
+	s->process.oom_score_adj = SPEC_UNSET;
+	unset_resources(&s->resources);
+	return s;
+}
+
+void spec_free(struct spec *s)
+{
+	if (s)
+		arena_free(s->arena); /* the struct itself lives in it */
+}
+
+static int check_ranges(const struct spec_id_map *maps, size_t n, const char *name, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t size = maps[i].size;
+		if (size == 0)
+			return err_say(e, EINVAL, "linux.%s[%zu].size: must not be 0", name, i);
+		if (maps[i].container_id + size > UINT32_MAX || maps[i].host_id + size > UINT32_MAX)
+			return err_say(e, EINVAL, "linux.%s[%zu]: ids past 4294967294", name, i);
+		for (size_t j = 0; j < i; j++)
+			if (maps[i].container_id < (uint64_t)maps[j].container_id + maps[j].size &&
+				maps[j].container_id < maps[i].container_id + size)
+				return err_say(e, EINVAL, "linux.%s[%zu]: overlaps with [%zu]", name, i, j);
+	}
+	return 0;
+}
+
+static int check_user_namespace(const struct spec *s, struct err *e)
+{
+	bool maps = s->n_uid_maps || s->n_gid_maps;
+	if (s->ns[SPEC_NS_USER].mode == SPEC_NS_NEW) {
+		if (!s->n_uid_maps || !s->n_gid_maps)
+			return err_say(e, EINVAL, "linux.%s: a user namespace needs them",
+				s->n_uid_maps ? "gidMappings" : "uidMappings");
+	} else if (maps) {
+		return err_say(e, EINVAL, "linux.uidMappings: no new user namespace in linux.namespaces");
+	}
+	int r = check_ranges(s->uid_maps, s->n_uid_maps, "uidMappings", e);
+	return r < 0 ? r : check_ranges(s->gid_maps, s->n_gid_maps, "gidMappings", e);
+}
+
+static int check_needs(const struct spec *s, struct err *e)
+{
+	if ((s->hostname || s->domainname) && s->ns[SPEC_NS_UTS].mode == SPEC_NS_HOST)
+		return err_say(e, EINVAL, "%s: needs a uts namespace of the container's own",
+			s->hostname ? "hostname" : "domainname");
+	if (s->ns[SPEC_NS_MNT].mode != SPEC_NS_NEW)
+		return err_say(e, EINVAL, "linux.namespaces: a new mount namespace is needed");
+	bool offsets = s->boottime_offset_s || s->monotonic_offset_s || s->boottime_offset_ns ||
+		s->monotonic_offset_ns;
+	if (offsets && s->ns[SPEC_NS_TIME].mode != SPEC_NS_NEW)
+		return err_say(e, EINVAL, "linux.timeOffsets: no new time namespace in linux.namespaces");
+	if (s->boottime_offset_ns > 999999999 || s->monotonic_offset_ns > 999999999)
+		return err_say(e, EINVAL, "linux.timeOffsets: nanosecs must be below 1000000000");
+	for (size_t i = 0; i < SPEC_NS_COUNT; i++)
+		if (s->ns[i].mode == SPEC_NS_JOIN && (!s->ns[i].path || *s->ns[i].path != '/'))
+			return err_say(e, EINVAL, "linux.namespaces: path must be absolute");
+	return check_user_namespace(s, e);
+}
+
+static int check_process(const struct spec_process *p, struct err *e)
+{
+	if (!p->args || !p->args[0])
+		return err_say(e, EINVAL, "process.args: must not be empty");
+	if (!p->cwd || *p->cwd != '/')
+		return err_say(e, EINVAL, "process.cwd: must be an absolute path");
+	if (!p->user && (p->uid == UINT32_MAX || p->gid == UINT32_MAX))
+		return err_say(e, EINVAL, "process.user: 4294967295 is not an id");
+	for (size_t i = 0; p->env && p->env[i]; i++)
+		if (!strchr(p->env[i], '=') || p->env[i][0] == '=')
+			return err_say(e, EINVAL, "process.env[%zu]: must be NAME=VALUE", i);
+	for (size_t i = 0; i < p->n_rlimits; i++) {
+		if (p->rlimits[i].soft > p->rlimits[i].hard)
+			return err_say(e, EINVAL, "process.rlimits[%zu]: soft is above hard", i);
+		for (size_t j = 0; j < i; j++)
+			if (p->rlimits[j].resource == p->rlimits[i].resource)
+				return err_say(e, EINVAL, "process.rlimits[%zu]: named twice", i);
+	}
+	if (p->caps.ambient & ~(p->caps.inheritable & p->caps.permitted))
+		return err_say(
+			e, EINVAL, "process.capabilities.ambient: must be permitted and inheritable too");
+	if (p->caps.effective & ~p->caps.permitted)
+		return err_say(e, EINVAL, "process.capabilities.effective: must be permitted too");
+	return 0;
+}
+
+int spec_validate(const struct spec *s, struct err *e)
+{
+	if (!s->root_path || *s->root_path != '/')
+		return err_say(e, EINVAL, "root.path: must be an absolute path");
+	int r = check_process(&s->process, e);
+	if (r == 0)
+		r = check_needs(s, e);
+	for (size_t i = 0; r == 0 && i < s->n_mounts; i++) {
+		if (!s->mounts[i].destination || *s->mounts[i].destination != '/')
+			r = err_say(e, EINVAL, "mounts[%zu].destination: must be an absolute path", i);
+		else if (!s->mounts[i].type)
+			r = err_say(e, EINVAL, "mounts[%zu].type: missing", i);
+		else if ((s->mounts[i].flags & MS_BIND) &&
+			(!s->mounts[i].source || *s->mounts[i].source != '/'))
+			r = err_say(e, EINVAL, "mounts[%zu].source: must be an absolute path", i);
+	}
+	for (size_t i = 0; r == 0 && i < s->n_devices; i++)
+		if (!s->devices[i].path || *s->devices[i].path != '/')
+			r = err_say(e, EINVAL, "linux.devices[%zu].path: must be an absolute path", i);
+	return r;
+}
