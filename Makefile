@@ -40,7 +40,8 @@ DIRS   := base runtime runtime/stage net health image supervisor supervisor/api 
 SRCS   := $(filter-out runtime/stage/main.c,$(foreach d,$(DIRS),$(wildcard $(d)/*.c)))
 OBJS   := $(SRCS:%.c=$(B)/obj/%.o)
 INIT_SRCS  := $(wildcard init/*.c)
-STAGE_SRCS := runtime/stage/main.c runtime/stage/join.c runtime/stage/reap.c runtime/stage/process.c runtime/stage/user.c
+STAGE_SRCS := runtime/stage/main.c runtime/stage/join.c runtime/stage/reap.c runtime/stage/process.c \
+              runtime/stage/identity.c runtime/stage/program.c runtime/stage/user.c runtime/stage/plan_check.c
 LIB    := $(B)/libberth.a
 PROGS  := $(B)/berth $(B)/berth-init $(B)/berth-oci
 

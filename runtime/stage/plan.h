@@ -14,18 +14,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_MAGIC   0x62706c6eU
-#define PLAN_MAX     (4U << 20) /* bytes of one plan: arguments and environment are bounded by the kernel's own 128 KiB * 32 */
+#define PLAN_MAGIC 0x62706c6eU
+#define PLAN_MAX                                                                                             \
+	(4U << 20) /* bytes of one plan: arguments and environment are bounded by the kernel's own 128 KiB * 32 */
 #define PLAN_RLIMITS 16
 #define PLAN_GROUPS  256
+#define PLAN_ID_MAX  4294967294U /* (uid_t)-1 means "leave it" to the kernel, and is never an id */
 
 enum plan_flag {
-	PLAN_TERMINAL = 1u << 0,       /* open a pty in the container, hand its master out, make it the controlling terminal */
+	PLAN_TERMINAL = 1u
+		<< 0, /* open a pty in the container, hand its master out, make it the controlling terminal */
 	PLAN_NO_NEW_PRIVS = 1u << 1,
-	PLAN_OOM_SCORE = 1u << 2,      /* .oom_score_adj counts */
-	PLAN_REAPER = 1u << 3,         /* stay as pid 1 and reap; the process is our child (init: true) */
-	PLAN_LOOKUP_USER = 1u << 4,    /* .user_off is "user[:group]" to be looked up inside the root */
-	PLAN_SET_HOME = 1u << 5,       /* set HOME from passwd unless the environment has it */
+	PLAN_OOM_SCORE = 1u << 2,   /* .oom_score_adj counts */
+	PLAN_REAPER = 1u << 3,	    /* stay as pid 1 and reap; the process is our child (init: true) */
+	PLAN_LOOKUP_USER = 1u << 4, /* .user_off is "user[:group]" to be looked up inside the root */
+	PLAN_SET_HOME = 1u << 5,    /* set HOME from passwd unless the environment has it */
+	PLAN_CHOWN_PIPES =
+		1u << 6, /* the pipes among stdio are ours: give them to the user, for /dev/stdout's sake */
+	PLAN_FLAGS = (1u << 7) - 1,
 };
 
 struct plan_rlimit {
@@ -42,7 +48,7 @@ struct plan {
 	uint32_t magic, size;
 	uint32_t flags; /* enum plan_flag */
 	uint32_t uid, gid, umask;
-	uint32_t user_off;         /* PLAN_LOOKUP_USER */
+	uint32_t user_off; /* PLAN_LOOKUP_USER */
 	uint32_t cwd_off;
 	struct plan_strings args, env, group_add;
 	uint32_t n_groups, groups[PLAN_GROUPS];
@@ -53,12 +59,13 @@ struct plan {
 	uint32_t seccomp_off, seccomp_count, seccomp_flags; /* struct sock_filter[count], 8-byte aligned */
 	uint16_t console_width, console_height;
 	/* exec only (join.c) */
-	uint32_t join_ns;          /* CLONE_NEW* bits to setns() by the pidfd of the container's init */
-	uint32_t n_tasks;          /* v1 tasks descriptors handed over */
-	int32_t out_pid;           /* written back by the joiner: the payload's pid in the supervisor's pid namespace */
+	uint32_t join_ns;     /* CLONE_NEW* bits to setns() by the pidfd of the container's init */
+	uint32_t n_tasks;     /* v1 tasks descriptors handed over */
+	uint32_t stdio_given; /* bit n: descriptor n was handed over, else it becomes the null device */
+	int32_t out_pid; /* written back through the memfd: the payload's pid in the caller's pid namespace */
 };
 
-/* Every offset, count and string terminator lies inside size bytes. 0 or -EBADMSG. */
+/* Every offset, count and string terminator lies inside size bytes, ids are ids, there is a program. 0 or -EBADMSG. */
 int plan_check(const void *bytes, size_t size);
 
 static inline const char *plan_string(const struct plan *p, uint32_t off)
