@@ -24,6 +24,7 @@ struct logread_options {
 	int64_t since_ns; /* inclusive; CLOCK_NEVER: from the start */
 	int64_t until_ns; /* inclusive; CLOCK_NEVER: to the end */
 	int64_t tail;	  /* last n lines; < 0: all */
+	bool live;	  /* go on past the end that the file had when it was opened */
 };
 
 struct logread;
