@@ -1,0 +1,79 @@
+# The docker command line against our socket: Debian's docker.io (API 1.41) and, where there is one, a newer client.
+load lib
+
+setup_file() {
+	start_suite
+	export DOCKER_HOST=$BERTH_HOST DOCKER_CONFIG=$SUITE_DIR/docker-config
+	export DOCKERS
+	DOCKERS=$(tests/it/docker-cli "$BERTH_BUILD")
+	berth run -d --name box "dir:$ROOT" sh -c 'echo hello from box; trap "exit 0" TERM; while :; do sleep 0.2; done' > /dev/null
+}
+teardown_file() {
+	berth rm -f box > /dev/null
+	end_suite
+}
+
+each() { # each COMMAND...: with $docker as every client
+	local docker
+	for docker in $DOCKERS; do
+		export docker
+		"$@" || { echo "with $("$docker" --version)" >&2; return 1; }
+	done
+}
+
+@test "version and info" {
+	check() {
+		"$docker" version | grep -A2 Server | grep -q berth || "$docker" version
+		[ "$("$docker" version --format '{{.Server.Os}}')" = linux ]
+		"$docker" info --format '{{.ServerVersion}}' | grep -q .
+	}
+	each check
+}
+
+@test "ps, inspect, logs" {
+	check() {
+		"$docker" ps | grep -q box
+		[ "$("$docker" ps --filter name=box --format '{{.Names}} {{.State}}')" = "box running" ]
+		[ "$("$docker" inspect -f '{{.State.Running}} {{.Name}}' box)" = "true /box" ]
+		[ "$("$docker" logs box)" = "hello from box" ]
+		[ "$("$docker" logs --tail 1 -t box | cut -d' ' -f2-)" = "hello from box" ]
+	}
+	each check
+}
+
+@test "exec: output, code, stdin, terminal" {
+	check() {
+		[ "$("$docker" exec box echo in)" = in ]
+		"$docker" exec box sh -c 'exit 11' || [ $? -eq 11 ]
+		[ "$(echo through | timeout 20 "$docker" exec -i box cat)" = through ]
+		cat > "$SUITE_DIR/tty.exp" <<-EOF
+			set timeout 20
+			spawn $docker exec -it box sh
+			expect "# "
+			send "tty; exit 4\r"
+			expect "/dev/pts/"
+			expect eof
+			exit [lindex [wait] 3]
+		EOF
+		local status=0
+		expect "$SUITE_DIR/tty.exp" || status=$?
+		[ $status -eq 4 ]
+	}
+	each check
+}
+
+@test "stop, start, kill, wait, rm -f" {
+	check() {
+		berth run -d --name life "dir:$ROOT" sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done' > /dev/null
+		"$docker" stop life
+		[ "$("$docker" wait life)" = 3 ]
+		"$docker" start life
+		"$docker" kill life
+		[ "$("$docker" wait life)" = 137 ]
+		"$docker" rm -f life
+		run "$docker" inspect life
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"No such"* ]]
+	}
+	each check
+}
