@@ -34,7 +34,7 @@ else
 SMALL_CC    := $(CC)
 endif
 SMALL_FLAGS := -std=gnu11 $(WARN) -Os -g -static -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
-               -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none -fno-stack-protector
+               -Wl,--gc-sections -Wl,-z,norelro -Wl,-z,noseparate-code -Wl,--build-id=none -fno-stack-protector
 
 DIRS   := base runtime runtime/stage net health image supervisor supervisor/api supervisor/compose cli
 SRCS   := $(filter-out runtime/stage/main.c,$(foreach d,$(DIRS),$(wildcard $(d)/*.c)))
