@@ -332,11 +332,11 @@ static uint32_t raise_descriptor_limit(void)
 {
 	struct rlimit limit = { 1024, 1024 };
 
-	(void)getrlimit(RLIMIT_NOFILE, &limit); /* cannot fail for a limit that exists */
+	(void)prlimit(0, RLIMIT_NOFILE, NULL, &limit); /* cannot fail for a limit that exists */
 	keeper.nofile_soft = limit.rlim_cur;
 	keeper.nofile_hard = limit.rlim_max;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (prlimit(0, RLIMIT_NOFILE, &limit, NULL) < 0)
 		limit.rlim_cur = (rlim_t)keeper.nofile_soft;
 	if (limit.rlim_cur > KEEPER_DESCRIPTORS + OWN_DESCRIPTORS)
 		return KEEPER_DESCRIPTORS;
