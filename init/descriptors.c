@@ -17,7 +17,7 @@ static bool is_name_byte(char c)
 }
 
 /* FNV-1a, never 0; 0 for what is not a name (the bytes come from the other side and may lack their end). */
-static uint32_t hash_name(const char name[KEEPER_NAME_MAX + 1])
+static uint32_t hash_name(const char *name)
 {
 	uint32_t h = 2166136261u;
 	size_t len = 0;
@@ -31,7 +31,7 @@ static uint32_t hash_name(const char name[KEEPER_NAME_MAX + 1])
 	return h ? h : 1;
 }
 
-static int find(const char name[KEEPER_NAME_MAX + 1], uint32_t hash)
+static int find(const char *name, uint32_t hash)
 {
 	for (uint32_t i = 0; i < used; i++)
 		if (hashes[i] == hash && strcmp(names[i], name) == 0)
@@ -57,7 +57,7 @@ uint32_t descriptors_limit(void)
 	return limit_now;
 }
 
-int descriptors_put(const char name[KEEPER_NAME_MAX + 1], int fd)
+int descriptors_put(const char *name, int fd)
 {
 	uint32_t hash = hash_name(name);
 	if (!hash)
@@ -76,7 +76,7 @@ int descriptors_put(const char name[KEEPER_NAME_MAX + 1], int fd)
 	return 0;
 }
 
-int descriptors_get(const char name[KEEPER_NAME_MAX + 1])
+int descriptors_get(const char *name)
 {
 	uint32_t hash = hash_name(name);
 	if (!hash)
@@ -85,7 +85,7 @@ int descriptors_get(const char name[KEEPER_NAME_MAX + 1])
 	return i < 0 ? i : fds[i];
 }
 
-int descriptors_drop(const char name[KEEPER_NAME_MAX + 1])
+int descriptors_drop(const char *name)
 {
 	uint32_t hash = hash_name(name);
 	if (!hash)

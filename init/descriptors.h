@@ -15,13 +15,14 @@
 
 #include "init/protocol.h"
 
-/* limit: how many there may be, at most KEEPER_DESCRIPTORS. */
+/* A name is read up to its end or KEEPER_NAME_MAX + 1 bytes: without an end in these it is none.
+ * limit: how many there may be, at most KEEPER_DESCRIPTORS. */
 void descriptors_init(uint32_t limit);
 /* Takes fd on success, in place of one of the same name, which is closed. */
-int descriptors_put(const char name[KEEPER_NAME_MAX + 1], int fd);
+int descriptors_put(const char *name, int fd);
 /* The descriptor; it stays the table's. */
-int descriptors_get(const char name[KEEPER_NAME_MAX + 1]);
-int descriptors_drop(const char name[KEEPER_NAME_MAX + 1]);
+int descriptors_get(const char *name);
+int descriptors_drop(const char *name);
 /* The first name at or behind *cursor; *cursor is then behind it. */
 bool descriptors_next(uint32_t *cursor, char name[KEEPER_NAME_MAX + 1]);
 uint32_t descriptors_limit(void);

@@ -5,40 +5,40 @@
 
 static struct keeper_msg_slot slots[KEEPER_SLOTS]; /* pid 0: free */
 static bool told[KEEPER_SLOTS];
-static uint32_t used;	/* slots behind this one were never in use */
+static uint32_t in_use; /* slots behind this one are free */
 static uint32_t untold; /* exited and not told */
 
 static struct keeper_msg_slot ring[KEEPER_RING];
 static uint32_t ring_at;
 
-static struct keeper_msg_slot *find(int32_t pid, uint64_t start_ticks)
+static struct keeper_msg_slot *find_slot(int32_t pid, uint64_t start_ticks)
 {
 	if (pid <= 0)
 		return NULL;
-	for (uint32_t i = 0; i < used; i++)
+	for (uint32_t i = 0; i < in_use; i++)
 		if (slots[i].pid == pid && slots[i].start_ticks == start_ticks)
 			return &slots[i];
 	return NULL;
 }
 
-static struct keeper_msg_slot *add(void)
+static struct keeper_msg_slot *add_slot(void)
 {
-	for (uint32_t i = 0; i < used; i++)
+	for (uint32_t i = 0; i < in_use; i++)
 		if (!slots[i].pid)
 			return &slots[i];
-	return used < KEEPER_SLOTS ? &slots[used++] : NULL;
+	return in_use < KEEPER_SLOTS ? &slots[in_use++] : NULL;
 }
 
-static void forget(struct keeper_msg_slot *s)
+static void forget_slot(struct keeper_msg_slot *s)
 {
 	if (s->exited && !told[s - slots])
 		untold--;
 	*s = (struct keeper_msg_slot){ 0 };
-	while (used && !slots[used - 1].pid)
-		used--;
+	while (in_use && !slots[in_use - 1].pid)
+		in_use--;
 }
 
-static void fill(struct keeper_msg_slot *s, const struct keeper_msg_slot *ended)
+static void fill_slot(struct keeper_msg_slot *s, const struct keeper_msg_slot *ended)
 {
 	uint64_t start_ticks = s->start_ticks;
 	*s = *ended;
@@ -50,12 +50,12 @@ static void fill(struct keeper_msg_slot *s, const struct keeper_msg_slot *ended)
 
 bool slots_has(int32_t pid, uint64_t start_ticks)
 {
-	return find(pid, start_ticks) != NULL;
+	return find_slot(pid, start_ticks) != NULL;
 }
 
 int slots_watch(int32_t pid, uint64_t start_ticks)
 {
-	struct keeper_msg_slot *s = add();
+	struct keeper_msg_slot *s = add_slot();
 	if (!s)
 		return -ENOSPC;
 	*s = (struct keeper_msg_slot){ .pid = pid, .start_ticks = start_ticks };
@@ -70,7 +70,7 @@ int slots_watch_dead(int32_t pid, uint64_t start_ticks)
 		int r = slots_watch(pid, start_ticks);
 		if (r < 0)
 			return r;
-		fill(find(pid, start_ticks), &ring[i]);
+		fill_slot(find_slot(pid, start_ticks), &ring[i]);
 		ring[i].pid = 0;
 		return 0;
 	}
@@ -79,22 +79,22 @@ int slots_watch_dead(int32_t pid, uint64_t start_ticks)
 
 int slots_ack(int32_t pid, uint64_t start_ticks)
 {
-	struct keeper_msg_slot *s = find(pid, start_ticks);
+	struct keeper_msg_slot *s = find_slot(pid, start_ticks);
 	if (!s)
 		return -ENOENT;
-	forget(s);
+	forget_slot(s);
 	return 0;
 }
 
 void slots_record(const struct keeper_msg_slot *ended)
 {
 	/* A pid is not given away again before it is reaped, so a running slot of this pid is this process. */
-	for (uint32_t i = 0; i < used; i++) {
+	for (uint32_t i = 0; i < in_use; i++) {
 		if (slots[i].pid != ended->pid || slots[i].exited)
 			continue;
 		if (ended->start_ticks && slots[i].start_ticks != ended->start_ticks)
 			continue;
-		fill(&slots[i], ended);
+		fill_slot(&slots[i], ended);
 		return;
 	}
 	ring[ring_at] = *ended;
@@ -104,7 +104,7 @@ void slots_record(const struct keeper_msg_slot *ended)
 
 bool slots_next(uint32_t *cursor, struct keeper_msg_slot *out)
 {
-	for (uint32_t i = *cursor; i < used; i++) {
+	for (uint32_t i = *cursor; i < in_use; i++) {
 		if (!slots[i].pid)
 			continue;
 		slots_set_told(&slots[i]);
@@ -119,7 +119,7 @@ const struct keeper_msg_slot *slots_untold(void)
 {
 	if (!untold)
 		return NULL;
-	for (uint32_t i = 0; i < used; i++)
+	for (uint32_t i = 0; i < in_use; i++)
 		if (slots[i].exited && !told[i])
 			return &slots[i];
 	return NULL;
@@ -135,6 +135,6 @@ void slots_set_told(const struct keeper_msg_slot *slot)
 
 void slots_set_all_told(void)
 {
-	for (uint32_t i = 0; i < used; i++)
+	for (uint32_t i = 0; i < in_use; i++)
 		slots_set_told(&slots[i]);
 }
