@@ -4,17 +4,20 @@
  * Source:  RFC 9110, RFC 9112; Docker's hijack ("101 UPGRADED", Engine API: attach). libevent's bufferevent
  *          carries the bytes, libhttp-parser reads them.
  * Units:   bytes; milliseconds.
- * Context: the thread of the event_base. No callback of this module runs from inside one of its own calls;
- * all come from the loop. So a callback may end or free anything, itself included. SIGPIPE gets an empty
- * handler unless the program has set it (a handler, unlike SIG_IGN, does not reach a child past execve or
- * CLONE_CLEAR_SIGHAND). Owns:    A request (struct http_request) belongs to its handler until the handler
- * ends it, by exactly one of http_reply, http_reply_end, http_hijack, http_drop; from then on it must not be
- * touched. It stays valid until that call even when the client has gone (http_on_close tells): replying is
- * then a harmless no-op. The one exception is a body that fails: after the body callback was told r < 0 the
- * request is ended. A stream (struct http_stream) belongs to who got it until http_stream_finish or
- * http_stream_abort, or until its on_close has returned; after any of them no callback comes. Errors: -errno.
- * What is wrong with a request's form is answered by the server itself (400, 413, 417, 431, 408, 503) with
- * {"message":"..."}.
+ * Context: the thread of the event_base. No callback of this module runs from inside one of its own calls,
+ *          all come from the loop (http_server_free is the exception). So a callback may end or free
+ *          anything, itself included. Make the base with EVENT_BASE_FLAG_PRECISE_TIMER: libevent's coarse
+ *          clock turns a millisecond into four. SIGPIPE gets an empty handler unless the program has set it
+ *          (a handler, unlike SIG_IGN, does not reach a child past execve or CLONE_CLEAR_SIGHAND).
+ * Owns:    A request (struct http_request) belongs to its handler until the handler ends it, by exactly one
+ *          of http_reply, http_reply_end, http_hijack, http_drop; from then on it must not be touched. It
+ *          stays valid until that call even when the client has gone (http_on_close tells): replying is then
+ *          a harmless no-op. The one exception is a body that fails: after the body callback was told r < 0
+ *          the request is ended.
+ *          A stream (struct http_stream) belongs to who got it until http_stream_finish, http_stream_abort,
+ *          or until its on_close has returned; after any of them no callback comes.
+ * Errors:  -errno. What is wrong with a request's form is answered by the server itself (400, 413, 417, 431,
+ *          408, 501, 503, 505) with {"message":"..."}.
  */
 #ifndef BASE_HTTP_H
 #define BASE_HTTP_H
