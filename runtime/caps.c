@@ -101,7 +101,7 @@ static int list_bits(const char *const *list, const char *what, uint64_t *out, b
 		}
 		int cap = caps_from_name(*list);
 		if (cap < 0)
-			return err_say(e, EINVAL, "%s: unknown capability: \"%s\"", what, *list);
+			return err_say(e, EINVAL, "invalid %s: unknown capability: \"%s\"", what, *list);
 		*out |= BIT(cap);
 	}
 	return 0;

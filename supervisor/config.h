@@ -81,6 +81,21 @@ struct config_device {
 	bool read, write, mknod;
 };
 
+/* What is set per block device, looked up by path when the container starts. */
+enum config_io {
+	CONFIG_IO_WEIGHT,
+	CONFIG_IO_READ_BPS,
+	CONFIG_IO_WRITE_BPS,
+	CONFIG_IO_READ_IOPS,
+	CONFIG_IO_WRITE_IOPS,
+	CONFIG_IO_COUNT
+};
+struct config_io_device {
+	enum config_io kind;
+	const char *path;
+	uint64_t value;
+};
+
 enum config_seccomp { CONFIG_SECCOMP_DEFAULT, CONFIG_SECCOMP_UNCONFINED, CONFIG_SECCOMP_PROFILE };
 enum config_upper { CONFIG_UPPER_DISK, CONFIG_UPPER_TMPFS };
 enum config_root { CONFIG_ROOT_OVERLAY, CONFIG_ROOT_SHARED };
@@ -126,7 +141,10 @@ struct config {
 	int64_t oom_score_adj;	   /* SPEC_UNSET: not said */
 	int64_t shm_bytes;	   /* CONFIG_SHM_BYTES when not said */
 	const char *cgroup_parent; /* "" */
-	struct spec_resources resources; /* without device rules; NanoCPUs already as quota and period */
+	struct spec_resources
+		resources; /* without devices of any kind; NanoCPUs already as quota and period */
+	struct config_io_device *io_devices;
+	size_t n_io_devices;
 
 	enum config_upper upper;
 	enum config_root root;
@@ -143,7 +161,7 @@ struct config_image {
 };
 
 int config_parse(const json_t *body, struct config **out, struct err *e);
-/* Fill the gaps, Docker's way: hostname from the first 12 of id, image's values where the user left gaps (its
+/* Check against this host (cpus, cpuset) and fill the gaps, Docker's way: hostname from the first 12 of id, image's values where the user left gaps (its
  * env after the user's, entrypoint given => image's cmd dropped), names for anonymous volumes. image may be
  * NULL (dir:). Nothing left to run is "no command specified". Call once, after config_parse() of a new
  * container; not after one of config_body(). */

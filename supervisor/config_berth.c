@@ -1,0 +1,75 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "supervisor/config_parts.h"
+
+static const struct field map_fields[] = {
+	{ "ContainerID", FIELD_U32, offsetof(struct spec_id_map, container_id), 0, UINT32_MAX },
+	{ "HostID", FIELD_U32, offsetof(struct spec_id_map, host_id), 0, UINT32_MAX },
+	{ "Size", FIELD_U32, offsetof(struct spec_id_map, size), 1, UINT32_MAX },
+};
+
+/* One of a few words; the index into them. */
+static int read_word(
+	const json_t *berth, const char *key, const char *const words[2], int *out, struct err *e)
+{
+	const char *word = words[0];
+	int r = json_get_string(berth, "Berth", key, &word, e);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 2; i++)
+		if (strcmp(words[i], word) == 0) {
+			*out = i;
+			return 0;
+		}
+	return err_say(
+		e, EINVAL, "Berth.%s: \"%s\" is neither \"%s\" nor \"%s\"", key, word, words[0], words[1]);
+}
+
+static int read_map(const json_t *item, const char *path, struct arena *a, void *to, struct err *e)
+{
+	int r = fields_read(item, path, map_fields, ARRAY_LEN(map_fields), a, to, e);
+	if (r == 0 && !((struct spec_id_map *)to)->size)
+		r = err_say(e, EINVAL, "%s.Size: missing", path);
+	return r;
+}
+
+static int read_user_maps(const json_t *berth, struct config *c, struct err *e)
+{
+	json_t *maps = NULL;
+	int r = json_get_object(berth, "Berth", "UserMaps", &maps, e);
+	if (r < 0 || !maps)
+		return r;
+	r = fields_read_list(maps, "Berth.UserMaps", "Uid", sizeof(*c->uid_maps), read_map, c->arena,
+		&c->uid_maps, &c->n_uid_maps, e);
+	if (r == 0)
+		r = fields_read_list(maps, "Berth.UserMaps", "Gid", sizeof(*c->gid_maps), read_map, c->arena,
+			&c->gid_maps, &c->n_gid_maps, e);
+	if (r == 0 && !c->n_uid_maps != !c->n_gid_maps)
+		r = err_say(e, EINVAL, "Berth.UserMaps: Uid and Gid are both needed");
+	if (r == 0 && c->n_uid_maps)
+		c->ns[SPEC_NS_USER].mode = CONFIG_NS_PRIVATE;
+	return r;
+}
+
+int config_read_berth(const json_t *body, struct config *c, struct err *e)
+{
+	static const char *const uppers[] = { [CONFIG_UPPER_DISK] = "disk", [CONFIG_UPPER_TMPFS] = "tmpfs" };
+	static const char *const roots[] = {
+		[CONFIG_ROOT_OVERLAY] = "overlay", [CONFIG_ROOT_SHARED] = "shared"
+	};
+	json_t *berth = NULL;
+	int upper = CONFIG_UPPER_DISK, root = CONFIG_ROOT_OVERLAY;
+	int r = json_get_object(body, "", "Berth", &berth, e);
+	if (r < 0 || !berth)
+		return r;
+	r = read_word(berth, "Upper", uppers, &upper, e);
+	if (r == 0)
+		r = read_word(berth, "Root", roots, &root, e);
+	if (r == 0)
+		r = read_user_maps(berth, c, e);
+	c->upper = (enum config_upper)upper;
+	c->root = (enum config_root)root;
+	return r;
+}

@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/text.h"
+#include "supervisor/config_parts.h"
+
+#define SHORT_ID 12
+
+/* All of this edits the document, which is then read anew: so the struct and what is stored can never differ. */
+
+static int put(json_t *obj, const char *key, json_t *v)
+{
+	return json_object_set_new(obj, key, v) < 0 ? -ENOMEM : 0;
+}
+
+static bool said(const json_t *doc, const char *key)
+{
+	return !fields_is_empty(json_object_get(doc, key));
+}
+
+static int fill_hostname(const struct config *c, json_t *doc, const char *id)
+{
+	char name[SHORT_ID + 1], host[HOST_NAME_MAX + 1] = "";
+	/* Joined to another's network or the host's UTS namespace it has no name of its own, and Docker refuses one. */
+	if (*c->hostname || c->ns[SPEC_NS_NET].mode == CONFIG_NS_CONTAINER ||
+		c->ns[SPEC_NS_UTS].mode == CONFIG_NS_HOST)
+		return 0;
+	if (c->ns[SPEC_NS_NET].mode == CONFIG_NS_HOST && gethostname(host, sizeof(host) - 1) == 0 && *host)
+		return put(doc, "Hostname", json_string(host));
+	size_t n = strnlen(id, SHORT_ID);
+	memcpy(name, id, n);
+	name[n] = '\0';
+	return put(doc, "Hostname", json_string(name));
+}
+
+static size_t count(char *const *v)
+{
+	size_t n = 0;
+	while (v && v[n])
+		n++;
+	return n;
+}
+
+/* The image's command only where the user said neither; its entrypoint where the user said none, not even an empty one. */
+static int merge_command(const struct config *c, json_t *doc, const struct config_image *image)
+{
+	int r = 0;
+	if (count(c->entrypoint))
+		return 0;
+	if (!count(c->cmd) && image->cmd)
+		r = put(doc, "Cmd", fields_strv_json(image->cmd));
+	if (r == 0 && !c->entrypoint && image->entrypoint)
+		r = put(doc, "Entrypoint", fields_strv_json(image->entrypoint));
+	return r;
+}
+
+static bool has_key(char *const *env, const char *entry)
+{
+	size_t n = strcspn(entry, "=");
+	for (; *env; env++)
+		if (strncmp(*env, entry, n) == 0 && ((*env)[n] == '=' || (*env)[n] == '\0'))
+			return true;
+	return false;
+}
+
+static int merge_env(const struct config *c, json_t *doc, const struct config_image *image)
+{
+	json_t *env = fields_strv_json(c->env);
+	for (char **v = image->env; v && *v; v++)
+		if (!has_key(c->env, *v) && json_array_append_new(env, json_string(*v)) < 0)
+			return json_decref(env), -ENOMEM;
+	return put(doc, "Env", env);
+}
+
+static int merge_labels(json_t *doc, const struct config_image *image)
+{
+	json_t *labels = fields_map_json(image->labels);
+	const json_t *own = json_object_get(doc, "Labels");
+	if (json_is_object(own) && json_object_update(labels, (json_t *)own) < 0)
+		return json_decref(labels), -ENOMEM;
+	return put(doc, "Labels", labels);
+}
+
+static int merge_volumes(json_t *doc, const struct config_image *image)
+{
+	json_t *volumes = json_object_get(doc, "Volumes");
+	if (!count(image->volumes))
+		return 0;
+	if (!json_is_object(volumes)) {
+		if (put(doc, "Volumes", json_object()) < 0)
+			return -ENOMEM;
+		volumes = json_object_get(doc, "Volumes");
+	}
+	for (char **v = image->volumes; *v; v++)
+		if (!json_object_get(volumes, *v) && put(volumes, *v, json_object()) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int merge_image(const struct config *c, json_t *doc, const struct config_image *image)
+{
+	const struct {
+		const char *key, *value;
+	} words[] = { { "User", image->user }, { "WorkingDir", image->working_dir },
+		{ "StopSignal", image->stop_signal } };
+	int r = merge_command(c, doc, image);
+	if (r == 0)
+		r = merge_env(c, doc, image);
+	if (r == 0)
+		r = merge_labels(doc, image);
+	if (r == 0)
+		r = merge_volumes(doc, image);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(words); i++)
+		if (!said(doc, words[i].key) && words[i].value && *words[i].value)
+			r = put(doc, words[i].key, json_string(words[i].value));
+	return r;
+}
+
+static json_t *object_at(json_t *obj, const char *key)
+{
+	json_t *at = json_object_get(obj, key);
+	if (!json_is_object(at) && put(obj, key, json_object()) == 0)
+		at = json_object_get(obj, key);
+	return at;
+}
+
+static int name_volumes(const struct config *c, json_t *doc)
+{
+	for (size_t i = 0; i < c->n_mounts; i++) {
+		char id[TEXT_ID_LEN + 1];
+		if (!c->mounts[i].anonymous || c->mounts[i].source)
+			continue;
+		int r = text_random_id(id);
+		if (r < 0)
+			return r;
+		json_t *names = object_at(object_at(doc, "Berth"), "Volumes");
+		if (put(names, c->mounts[i].target, json_string(id)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Read the changed document into *c, which stays as it was on failure. */
+static int read_again(struct config *c, const json_t *doc, struct err *e)
+{
+	struct config *fresh = NULL;
+	int r = config_parse(doc, &fresh, e);
+	if (r < 0)
+		return r;
+	struct config old = *c;
+	*c = *fresh;
+	*fresh = old;
+	config_free(fresh);
+	return 0;
+}
+
+int config_complete(struct config *c, const char *id, const struct config_image *image, struct err *e)
+{
+	int r = config_check_resources(c, e);
+	if (r < 0)
+		return r;
+	auto_(json) json_t *doc = json_deep_copy(c->doc);
+	if (!doc)
+		return config_no_memory(e);
+	r = fill_hostname(c, doc, id);
+	if (r == 0 && image)
+		r = merge_image(c, doc, image);
+	if (r < 0)
+		return config_no_memory(e);
+	r = read_again(c, doc, e); /* the image's volumes are mounts now */
+	if (r < 0)
+		return r;
+	r = name_volumes(c, doc);
+	if (r < 0)
+		return err_set(e, -r, "name anonymous volumes");
+	r = read_again(c, doc, e);
+	if (r < 0)
+		return r;
+	char **command = config_command(c);
+	if (!command)
+		return config_no_memory(e);
+	if (!command[0] || !*command[0])
+		return err_say(e, EINVAL, "no command specified");
+	return 0;
+}
+
+void config_image_from_spec(const struct spec *bundle, struct config_image *out)
+{
+	/* Its user stays numbers in the spec: spec_build() keeps them where the config says none. */
+	*out = (struct config_image){
+		.cmd = bundle->process.args, .env = bundle->process.env, .working_dir = bundle->process.cwd
+	};
+}
