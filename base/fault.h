@@ -1,0 +1,54 @@
+/*
+ * fault - named places at which a test may kill this process or the supervisor that started it.
+ *
+ *     fault_point("launch.cloned");
+ *
+ * In a build with FAULTS=1 the environment variable BERTH_FAULT=NAME:self (SIGKILL to whoever comes there) or
+ * NAME:supervisor (SIGKILL to the process that called fault_arm()) arms one of them; otherwise all of this is nothing.
+ * The supervisor may be outside of the pid namespace in which the place is reached, so a small helper process does the
+ * killing: fault_arm() forks it, and it ends with the last copy of fault_fd().
+ *
+ * Context: fault_point() is safe in forked children and freestanding code.
+ */
+#ifndef BASE_FAULT_H
+#define BASE_FAULT_H
+
+#include <stddef.h>
+
+#define FAULT_ENV 2
+
+#ifdef BERTH_FAULTS
+/* Called by the supervisor before it forks what has fault points. Does nothing unless NAME:supervisor is asked for. */
+void fault_arm(void);
+void fault_disarm(void);
+/* A descriptor to keep open across close_range in children, -1: none. */
+int fault_fd(void);
+void fault_point(const char *name);
+/* What a program executed afresh needs to go on with it: at most FAULT_ENV variables into envp, then NULL. */
+void fault_env(char **envp);
+#else
+static inline void fault_arm(void)
+{
+}
+
+static inline void fault_disarm(void)
+{
+}
+
+static inline int fault_fd(void)
+{
+	return -1;
+}
+
+static inline void fault_point(const char *name)
+{
+	(void)name;
+}
+
+static inline void fault_env(char **envp)
+{
+	envp[0] = NULL;
+}
+#endif
+
+#endif
