@@ -62,7 +62,9 @@ int launch_begin(const struct launch_args *args, struct launch *out, struct err 
 	fault_disarm();
 	if (pid < 0)
 		return err_set(e, code, "launch: clone the launcher");
-	*out = (struct launch){ .sock = take_fd(&ours), .launcher_pidfd = pidfd, .launcher_pid = pid, .phase = PHASE_BEGUN };
+	*out = (struct launch){
+		.sock = take_fd(&ours), .launcher_pidfd = pidfd, .launcher_pid = pid, .phase = PHASE_BEGUN
+	};
 	return 0;
 }
 
@@ -87,7 +89,8 @@ static int bad_message(struct launch *l, struct launch_result *out, struct err *
 	return failed(l, out, 128);
 }
 
-static int launcher_failed(struct launch *l, struct launch_failed_msg *m, struct launch_result *out, struct err *e)
+static int launcher_failed(
+	struct launch *l, struct launch_failed_msg *m, struct launch_result *out, struct err *e)
 {
 	m->text[sizeof(m->text) - 1] = '\0';
 	(void)err_say(e, m->err, "%s", m->text);
@@ -95,7 +98,8 @@ static int launcher_failed(struct launch *l, struct launch_failed_msg *m, struct
 }
 
 /* One message; 1: it says nothing to the caller, look for the next. */
-static int take_message(struct launch *l, union message *m, size_t len, int *fd, struct launch_result *out, struct err *e)
+static int take_message(
+	struct launch *l, union message *m, size_t len, int *fd, struct launch_result *out, struct err *e)
 {
 	int code = 128;
 

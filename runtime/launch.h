@@ -34,17 +34,21 @@
 struct launch_env;
 int launch_env_open(struct launch_env **out, struct err *e);
 void launch_env_free(struct launch_env *env);
+/* Payloads get this soft RLIMIT_NOFILE back (unless their spec has one): what was in force before ours was raised. Without
+ * the call it is the one of launch_env_open(). */
+void launch_env_set_nofile(struct launch_env *env, uint64_t soft);
 
 struct launch_args {
 	const struct launch_env *env;
 	const struct spec *spec;
 	const char *id;
 	struct cgroup_root *cgroups;
-	const char *cgroup_path;             /* below the root: normally the id */
-	int launcher_cgroup_fd;              /* v2 directory the launcher itself is cloned into, -1: none */
-	const struct seccomp_prog *seccomp;  /* NULL: none */
-	int stdio[3];                        /* the container's ends, -1: null device; not used with a terminal */
-	int keep_fd;                         /* held by the launcher alone, until it ends (the leftovers' pipe); -1: none */
+	const char *cgroup_path;	    /* below the root: normally the id */
+	int launcher_cgroup_fd;		    /* v2 directory the launcher itself is cloned into, -1: none */
+	const struct seccomp_prog *seccomp; /* NULL: none */
+	int stdio[3];	/* the container's ends, -1: null device; not used with a terminal */
+	bool own_pipes; /* pipes among stdio were made for this container: they become its user's */
+	int keep_fd;	/* held by the launcher alone, until it ends (the leftovers' pipe); -1: none */
 	bool clone_parent;
 	/* Makes the root: returns a detached mount (fsmount, open_tree) to become /. Runs in the launcher. NULL: bind of
 	 * spec->root_path. */
@@ -53,13 +57,15 @@ struct launch_args {
 	 * the detached root. May be NULL. */
 	int (*prepare)(void *cookie, int root_fd, struct err *e);
 	void *cookie;
+	const int *cookie_fds; /* what else the two callbacks use; all other descriptors are closed by then */
+	size_t n_cookie_fds;
 };
 
 struct launch {
-	int sock;           /* watch for reading */
+	int sock; /* watch for reading */
 	int launcher_pidfd;
 	pid_t launcher_pid;
-	unsigned phase;     /* private */
+	unsigned phase; /* private */
 };
 
 enum launch_event { LAUNCH_INIT, LAUNCH_CONSOLE, LAUNCH_READY, LAUNCH_RUNNING, LAUNCH_FAILED };
@@ -67,14 +73,14 @@ enum launch_event { LAUNCH_INIT, LAUNCH_CONSOLE, LAUNCH_READY, LAUNCH_RUNNING, L
 struct launch_result {
 	enum launch_event event;
 	/* LAUNCH_INIT */
-	pid_t pid;                 /* in the caller's pid namespace */
+	pid_t pid; /* in the caller's pid namespace */
 	uint64_t start_ticks;
-	uint64_t netns_inode;      /* 0: shares the host's */
-	int pidfd;                 /* the caller's from here */
+	uint64_t netns_inode; /* 0: shares the host's */
+	int pidfd;	      /* the caller's from here */
 	/* LAUNCH_CONSOLE */
-	int console_fd;            /* pty master, the caller's from here */
+	int console_fd; /* pty master, the caller's from here */
 	/* LAUNCH_FAILED */
-	int exit_code;             /* docker's: 127, 126, 128 */
+	int exit_code; /* docker's: 127, 126, 128 */
 };
 
 int launch_begin(const struct launch_args *args, struct launch *out, struct err *e);

@@ -29,6 +29,8 @@ static int new_mount(const char *type, const char *option, const char *value, st
 	auto_close int fs = fsopen(type, FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return err_set(e, errno, "open file system %s", type);
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", type, 0) < 0)
+		return err_set(e, errno, "set source of %s", type);
 	if (option && fsconfig(fs, FSCONFIG_SET_STRING, option, value, 0) < 0)
 		return err_set(e, errno, "set option %s of %s", option, type);
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -57,11 +59,13 @@ static int verify_null(int fd)
 
 static int fill_template(int root, struct err *e)
 {
-	if (mkdirat(root, "proc", 0555) < 0 || mkdirat(root, "sys", 0555) < 0 || mkdirat(root, INIT_ROOT + 1, 0700) < 0 ||
-		mkdirat(root, INIT_EMPTY + 1, 0555) < 0)
+	if (mkdirat(root, "proc", 0555) < 0 || mkdirat(root, "sys", 0555) < 0 ||
+		mkdirat(root, INIT_ROOT + 1, 0700) < 0 || mkdirat(root, INIT_EMPTY + 1, 0555) < 0)
 		return err_set(e, errno, "make directories of the launch root");
 	if (mknodat(root, INIT_NULL + 1, S_IFCHR | 0666, makedev(1, 3)) == 0)
-		return fchmodat(root, INIT_NULL + 1, 0666, 0) < 0 ? err_set(e, errno, "set mode of %s", INIT_NULL) : 0;
+		return fchmodat(root, INIT_NULL + 1, 0666, 0) < 0
+			? err_set(e, errno, "set mode of %s", INIT_NULL)
+			: 0;
 	/* No right to make devices: the host's own. */
 	auto_close int file = openat(root, INIT_NULL + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	auto_close int tree = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -113,7 +117,8 @@ static int enter_root(int root, struct err *e)
 	if (syscall(SYS_pivot_root, ".", ".") < 0) {
 		if (errno != EINVAL)
 			return err_set(e, errno, "pivot_root into the launch root");
-		auto_close int again = open_tree(root, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+		auto_close int again = open_tree(
+			root, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 		if (again < 0 || chdir("/") < 0 || umount2("/proc", MNT_DETACH) < 0)
 			return err_set(e, errno, "move the launch root");
 		return stand_on_top(again, e);
@@ -197,7 +202,8 @@ static void add_hierarchy(struct launch_env *env, const char *line)
 {
 	char where[256], type[32], super[256];
 	const char *dash = strstr(line, " - ");
-	static const char *const not_selecting[] = { "rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode" };
+	static const char *const not_selecting[] = { "rw", "ro", "xattr", "noprefix", "clone_children",
+		"cpuset_v2_mode" };
 
 	if (!dash || sscanf(line, "%*d %*d %*s %*s %255s", where) != 1 ||
 		sscanf(dash, " - %31s %*s %255s", type, super) != 2)
@@ -221,7 +227,8 @@ static void add_hierarchy(struct launch_env *env, const char *line)
 			skip = skip || strcmp(word, not_selecting[i]) == 0;
 		size_t len = strlen(h->options);
 		if (!skip && len + strlen(word) + 2 < sizeof(h->options))
-			(void)snprintf(h->options + len, sizeof(h->options) - len, "%s%s", len ? "," : "", word);
+			(void)snprintf(
+				h->options + len, sizeof(h->options) - len, "%s%s", len ? "," : "", word);
 	}
 	env->n_hierarchies++;
 }

@@ -37,9 +37,9 @@ static int pass(int fd, struct err *e)
 
 static int pass_all(const struct launch_state *s, const struct record *rec, struct err *e)
 {
-	int single[] = { s->init.report_fd, s->init.root_fd, s->init.proc_fd, s->init.stage_fd, s->init.stdio[0],
-		s->init.stdio[1], s->init.stdio[2], s->cgroup_dirfd, s->mntns_fd, s->keep_fd, rec->config_fd, rec->plan_fd,
-		fault_fd() };
+	int single[] = { s->init.report_fd, s->init.root_fd, s->init.proc_fd, s->init.stage_fd,
+		s->init.stdio[0], s->init.stdio[1], s->init.stdio[2], s->cgroup_dirfd, s->mntns_fd,
+		s->keep_fd, rec->config_fd, rec->plan_fd, fault_fd() };
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(single); i++)
 		r = pass(single[i], e);
@@ -63,7 +63,8 @@ static int make_record(const struct launch_state *s, struct record *rec, struct 
 	if (r == 0 && rec->n_devices)
 		r = buf_add(&bytes, s->init.device_fds, rec->n_devices * sizeof(int));
 	if (r == 0 && s->init.n_hierarchies)
-		r = buf_add(&bytes, s->init.hierarchies, s->init.n_hierarchies * sizeof(*s->init.hierarchies));
+		r = buf_add(
+			&bytes, s->init.hierarchies, s->init.n_hierarchies * sizeof(*s->init.hierarchies));
 	if (r < 0)
 		return err_set(e, -r, "launch afresh: record");
 	return io_memfd_sealed("berth-launch", bytes.data, bytes.len, false, e);
@@ -100,10 +101,8 @@ int launch_exec_again(const struct launch_state *s, struct err *e)
 	if (self < 0)
 		return err_set(e, errno, "launch afresh: open /proc/self/exe");
 	char *argv[] = { (char *)"berth", (char *)LAUNCH_EXEC_VERB, number, NULL };
-	char *fault = getenv("BERTH_FAULT"), setting[256];
-	char *envp[] = { NULL, NULL };
-	if (fault && snprintf(setting, sizeof(setting), "BERTH_FAULT=%s", fault) < (int)sizeof(setting))
-		envp[0] = setting;
+	char *envp[FAULT_ENV + 1] = { NULL };
+	fault_env(envp);
 	(void)syscall(SYS_execveat, self, "", argv, envp, AT_EMPTY_PATH);
 	return err_set(e, errno, "launch afresh: execute /proc/self/exe");
 }
@@ -130,13 +129,14 @@ static int read_record(int fd, struct launch_state *s, struct err *e)
 		return err_say(e, EBADMSG, "launch afresh: not a record");
 	*s = rec->state;
 	size_t want = sizeof(*rec) + (rec->n_mounts + (size_t)rec->n_devices) * sizeof(int) +
-		      s->init.n_hierarchies * sizeof(struct init_hierarchy);
+		s->init.n_hierarchies * sizeof(struct init_hierarchy);
 	if (len != want)
 		return err_say(e, EBADMSG, "launch afresh: record of wrong size");
 	const int *fds = (const int *)(rec + 1);
 	s->init.mount_fds = fds;
 	s->init.device_fds = rec->n_devices ? fds + rec->n_mounts : NULL;
-	s->init.hierarchies = (const struct init_hierarchy *)(const void *)(fds + rec->n_mounts + rec->n_devices);
+	s->init.hierarchies =
+		(const struct init_hierarchy *)(const void *)(fds + rec->n_mounts + rec->n_devices);
 
 	const char *config = map_fd(rec->config_fd, &config_len);
 	s->init.plan = map_fd(rec->plan_fd, &plan_len);
@@ -151,11 +151,12 @@ static int read_record(int fd, struct launch_state *s, struct err *e)
 		return err_wrap(e, r, "launch afresh");
 	s->init.spec = spec;
 	if (rec->n_mounts && spec->n_mounts != rec->n_mounts)
-		return err_say(e, EBADMSG, "launch afresh: %zu mounts came over, not %u", spec->n_mounts, rec->n_mounts);
+		return err_say(e, EBADMSG, "launch afresh: %zu mounts came over, not %u", spec->n_mounts,
+			rec->n_mounts);
 	return 0;
 }
 
-_Noreturn void launch_exec_main(int argc, char **argv)
+int launch_exec_main(int argc, char **argv)
 {
 	struct launch_state s = { .init.report_fd = -1, .pidfd = -1 };
 	struct err e = { 0 };
@@ -163,8 +164,8 @@ _Noreturn void launch_exec_main(int argc, char **argv)
 
 	/* exec made us dumpable again. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (argc != 3 || text_parse_int(argv[2], 3, 1 << 20, &fd) < 0)
-		_exit(2);
+	if (argc != 2 || text_parse_int(argv[1], 3, 1 << 20, &fd) < 0)
+		return 2;
 	int r = read_record((int)fd, &s, &e);
 	if (r < 0)
 		launcher_fail(&s, r, &e);

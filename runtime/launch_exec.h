@@ -19,7 +19,8 @@ struct launch_state;
 #define LAUNCH_EXEC_VERB "launch-exec"
 
 int launch_exec_again(const struct launch_state *s, struct err *e);
-/* The program's entry for `PROGRAM launch-exec FD`, called from main() before anything else is set up. */
-_Noreturn void launch_exec_main(int argc, char **argv);
+/* The program's entry for `PROGRAM launch-exec FD`, called from main() before anything else is set up; argv[0] is the
+ * verb. Does not come back but for a wrong call. */
+int launch_exec_main(int argc, char **argv);
 
 #endif

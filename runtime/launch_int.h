@@ -15,9 +15,9 @@
 #include "runtime/stage/init.h"
 
 struct launch_env {
-	int mntns_fd; /* the small mount namespace that launches copy */
-	int proc_fd;  /* our own procfs, whole, mounted nowhere */
-	int null_fd;  /* the host's null device, verified */
+	int mntns_fd;	      /* the small mount namespace that launches copy */
+	int proc_fd;	      /* our own procfs, whole, mounted nowhere */
+	int null_fd;	      /* the host's null device, verified */
 	uint64_t nofile_soft; /* what payloads get back, 0: as it is */
 	struct init_hierarchy hierarchies[CGROUP_V1_MAX + 1];
 	size_t n_hierarchies; /* 0 on a pure v2 host */
@@ -44,11 +44,11 @@ struct launch_failed_msg {
 struct launch_state {
 	struct init_job init; /* its report_fd is our socket */
 	int cgroup_dirfd;     /* v2, -1 */
-	int mntns_fd;         /* to be copied or, when it is a joined one, entered */
-	int keep_fd;          /* never the init's */
+	int mntns_fd;	      /* to be copied or, when it is a joined one, entered */
+	int keep_fd;	      /* never the init's */
 	int join_fds[SPEC_NS_COUNT];
 	bool clone_parent;
-	pid_t pid;            /* of a live init, 0: none yet */
+	pid_t pid; /* of a live init, 0: none yet */
 	int pidfd;
 };
 

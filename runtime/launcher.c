@@ -212,7 +212,8 @@ static int prepare_mounts(struct launch_state *s, const struct spec *spec, struc
 		trees[i] = -1;
 		if (mount_is_prepared(m))
 			trees[i] = mount_prepare(m, s->init.root_fd, e);
-		else if (bind_cgroup && m->type && (strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0))
+		else if (bind_cgroup && m->type &&
+			(strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0))
 			trees[i] = mount_prepare_cgroup(m, e);
 		else
 			continue;
@@ -279,9 +280,10 @@ static int check_sysctls(const struct spec *spec, struct err *e)
 			dotted[k] = key[k] == '/' ? '.' : key[k];
 		for (size_t k = 0; k < ARRAY_LEN(allowed) && !ok; k++)
 			ok = strncmp(dotted, allowed[k].prefix, strlen(allowed[k].prefix)) == 0 &&
-			     spec->ns[allowed[k].ns].mode != SPEC_NS_HOST;
+				spec->ns[allowed[k].ns].mode != SPEC_NS_HOST;
 		if (!ok)
-			return err_say(e, EPERM, "sysctls: %s does not belong to a namespace of this container", key);
+			return err_say(e, EPERM,
+				"sysctls: %s does not belong to a namespace of this container", key);
 	}
 	if ((spec->hostname || spec->domainname) && spec->ns[SPEC_NS_UTS].mode == SPEC_NS_HOST)
 		return err_say(e, EINVAL, "hostname: the container has no uts namespace of its own");

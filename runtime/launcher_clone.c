@@ -41,7 +41,8 @@ _Noreturn void launcher_fail(struct launch_state *s, int r, const struct err *e)
 	if (s->pidfd >= 0)
 		(void)sys_pidfd_send_signal(s->pidfd, SIGKILL);
 	memcpy(m.text, e->text, sizeof(m.text));
-	(void)io_send(s->init.report_fd, &m, sizeof(m), NULL, 0); /* nobody there: then nobody wants to know */
+	(void)io_send(
+		s->init.report_fd, &m, sizeof(m), NULL, 0); /* nobody there: then nobody wants to know */
 	_exit(1);
 }
 
@@ -64,10 +65,12 @@ static int make_time_namespace(const struct launch_state *s, struct err *e)
 
 	if (unshare(CLONE_NEWTIME) < 0)
 		return err_set(e, errno, "namespaces: unshare time");
-	if (!spec->boottime_offset_s && !spec->boottime_offset_ns && !spec->monotonic_offset_s && !spec->monotonic_offset_ns)
+	if (!spec->boottime_offset_s && !spec->boottime_offset_ns && !spec->monotonic_offset_s &&
+		!spec->monotonic_offset_ns)
 		return 0;
-	(void)snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n", (long long)spec->monotonic_offset_s,
-		spec->monotonic_offset_ns, (long long)spec->boottime_offset_s, spec->boottime_offset_ns);
+	(void)snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n",
+		(long long)spec->monotonic_offset_s, spec->monotonic_offset_ns,
+		(long long)spec->boottime_offset_s, spec->boottime_offset_ns);
 	int r = io_write_text(s->init.proc_fd, "self/timens_offsets", text);
 	return r < 0 ? err_set(e, -r, "namespaces: set time offsets") : 0;
 }
@@ -76,8 +79,10 @@ static int make_time_namespace(const struct launch_state *s, struct err *e)
  * for it has to be in its group before. */
 static int join_namespaces(struct launch_state *s, struct err *e)
 {
-	static const enum spec_ns order[] = { SPEC_NS_NET, SPEC_NS_IPC, SPEC_NS_UTS, SPEC_NS_PID, SPEC_NS_TIME, SPEC_NS_USER };
-	static const char *const names[SPEC_NS_COUNT] = { "pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time" };
+	static const enum spec_ns order[] = { SPEC_NS_NET, SPEC_NS_IPC, SPEC_NS_UTS, SPEC_NS_PID,
+		SPEC_NS_TIME, SPEC_NS_USER };
+	static const char *const names[SPEC_NS_COUNT] = { "pid", "network", "mount", "ipc", "uts", "user",
+		"cgroup", "time" };
 
 	if (s->init.spec->ns[SPEC_NS_TIME].mode == SPEC_NS_NEW) {
 		int r = make_time_namespace(s, e);
@@ -134,11 +139,13 @@ static uint64_t clone_flags(struct launch_state *s)
 		}
 		flags = 0;
 	}
-	s->init.tell_netns = s->init.new_ns & CLONE_NEWNET && (s->init.late_ns || spec->ns[SPEC_NS_USER].mode == SPEC_NS_JOIN);
+	s->init.tell_netns = s->init.new_ns & CLONE_NEWNET &&
+		(s->init.late_ns || spec->ns[SPEC_NS_USER].mode == SPEC_NS_JOIN);
 	return flags;
 }
 
-static int write_map(int proc_fd, pid_t pid, const char *file, const struct spec_id_map *maps, size_t n, struct err *e)
+static int write_map(
+	int proc_fd, pid_t pid, const char *file, const struct spec_id_map *maps, size_t n, struct err *e)
 {
 	auto_(buf) struct buf text = { 0 };
 	char path[64];

@@ -42,7 +42,8 @@ bool mount_is_prepared(const struct spec_mount *m)
 
 static int set_attributes(int tree, const struct spec_mount *m, struct err *e)
 {
-	struct mount_attr attr = { .attr_set = init_mount_attr(m->flags), .attr_clr = init_mount_attr(m->clear) };
+	struct mount_attr attr = { .attr_set = init_mount_attr(m->flags),
+		.attr_clr = init_mount_attr(m->clear) };
 	unsigned long propagation = m->propagation & PROPAGATION;
 	bool all = m->propagation == 0 || (m->propagation & MS_REC);
 
@@ -50,7 +51,8 @@ static int set_attributes(int tree, const struct spec_mount *m, struct err *e)
 	/* The access time mode is one field: to set it, all of it must be cleared. */
 	if ((attr.attr_set | attr.attr_clr) & MOUNT_ATTR__ATIME)
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
-	if ((attr.attr_set || attr.attr_clr) && mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+	if ((attr.attr_set || attr.attr_clr) &&
+		mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return err_set(e, errno, "set options of %s", m->destination);
 	if (m->recursive_ro) {
 		attr = (struct mount_attr){ .attr_set = MOUNT_ATTR_RDONLY };
@@ -92,13 +94,15 @@ static int new_tmpfs(const struct spec_mount *m, struct err *e)
 		char *value = strchr(option, '=');
 		if (value)
 			*value++ = '\0';
-		if (len && fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, option, value, 0) < 0)
+		if (len &&
+			fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, option, value, 0) < 0)
 			return err_set(e, errno, "mount %s: option %s", m->destination, option);
 		p += len + (p[len] == ',');
 	}
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return err_set(e, errno, "mount %s: make tmpfs", m->destination);
-	int fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)(init_mount_attr(m->flags) & ~(uint64_t)MOUNT_ATTR_RDONLY));
+	int fd = fsmount(
+		fs, FSMOUNT_CLOEXEC, (unsigned)(init_mount_attr(m->flags) & ~(uint64_t)MOUNT_ATTR_RDONLY));
 	return fd >= 0 ? fd : err_set(e, errno, "mount %s: make mount of tmpfs", m->destination);
 }
 
@@ -144,7 +148,8 @@ int mount_prepare_cgroup(const struct spec_mount *m, struct err *e)
 static int open_node(const char *path, mode_t type, dev_t dev)
 {
 	struct stat st;
-	auto_close int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	auto_close int tree =
+		open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 	if (tree < 0 || fstat(tree, &st) < 0)
 		return -errno;
 	if ((st.st_mode & S_IFMT) != type || st.st_rdev != dev)
@@ -171,7 +176,8 @@ int mount_prepare_device(const char *name, char type, unsigned major, unsigned m
 		if (fd >= 0)
 			return fd;
 	}
-	return err_say(e, ENODEV, "device %s: the host has no node of %c %u:%u to bind", name, type, major, minor);
+	return err_say(
+		e, ENODEV, "device %s: the host has no node of %c %u:%u to bind", name, type, major, minor);
 }
 
 /* Lexically below an earlier mount: its place is made in that one, by the init. */

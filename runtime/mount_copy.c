@@ -66,7 +66,8 @@ static int copy_xattrs(int from, int to, const char *name, struct err *e)
 static int copy_status(int to, const struct stat *st, const char *name, struct err *e)
 {
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
-	if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0 || futimens(to, times) < 0)
+	if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0 ||
+		futimens(to, times) < 0)
 		return err_set(e, errno, "set owner and mode of %s", name);
 	return 0;
 }
@@ -113,7 +114,8 @@ static int copy_special(int from_dir, int to_dir, const char *name, const struct
 
 static int copy_below(int from, int to, dev_t dev, unsigned depth, struct err *e);
 
-static int copy_directory(int from_dir, int to_dir, const char *name, const struct stat *st, unsigned depth, struct err *e)
+static int copy_directory(
+	int from_dir, int to_dir, const char *name, const struct stat *st, unsigned depth, struct err *e)
 {
 	auto_close int from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (from < 0)

@@ -38,7 +38,8 @@ static int wait_launcher(struct stage_ctx *c, char wanted)
 
 static int enter_session(struct stage_ctx *c)
 {
-	(void)umask(0); /* modes below are meant as they are written; the plan's umask comes with the process */
+	(void)umask(
+		0); /* modes below are meant as they are written; the plan's umask comes with the process */
 	/* Always, terminal or not: nothing inside shares a session, and so a terminal, with whoever started us. */
 	if (setsid() < 0)
 		return stage_say(c, errno, "setsid", NULL);
@@ -75,7 +76,8 @@ static int enter_user_namespace(struct stage_ctx *c)
 	if (r < 0)
 		return r;
 	/* By raw calls: the libc's would signal threads that this fork does not have. */
-	if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM) /* EPERM: setgroups is denied in a joined one */
+	if (syscall(SYS_setgroups, 0, NULL) < 0 &&
+		errno != EPERM) /* EPERM: setgroups is denied in a joined one */
 		return stage_say(c, errno, "drop supplementary groups", NULL);
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
 		return stage_say(c, errno, "become root of the user namespace", NULL);
@@ -205,6 +207,7 @@ static const struct stage_step init_steps[] = {
 	{ "launcher", wait_recorded },
 };
 
+/* Between the terminal, which the process steps open, and the limits that they end with. */
 static const struct stage_step console_steps[] = {
 	{ "console", init_bind_console },
 };
@@ -220,6 +223,16 @@ static const struct stage_step joined_steps[] = {
 	{ "limits", restore_limits },
 	{ "launcher", wait_recorded },
 };
+
+static void prepare_process(struct stage_ctx *c)
+{
+	size_t i = 0;
+	while (i < stage_prepare_count && strcmp(stage_prepare_steps[i].name, "stdio") != 0)
+		i++;
+	stage_run(c, stage_prepare_steps, i);
+	stage_run(c, console_steps, ARRAY_LEN(console_steps));
+	stage_run(c, stage_prepare_steps + i, stage_prepare_count - i);
+}
 
 static void wait_for_release(struct stage_ctx *c)
 {
@@ -268,8 +281,7 @@ _Noreturn void init_run(const struct init_job *job)
 			stage_fail(&c, "root", errno);
 	}
 	fault_point("init.recorded");
-	stage_run(&c, stage_prepare_steps, stage_prepare_count);
-	stage_run(&c, console_steps, ARRAY_LEN(console_steps));
+	prepare_process(&c);
 	fault_point("init.prepared");
 	wait_for_release(&c);
 	fault_point("init.released");

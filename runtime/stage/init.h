@@ -38,7 +38,7 @@ struct init_sync {
 
 /* A cgroup hierarchy to show below /sys/fs/cgroup. */
 struct init_hierarchy {
-	char name[64];     /* directory: "cpu,cpuacct" */
+	char name[64];	   /* directory: "cpu,cpuacct" */
 	char options[128]; /* mount options that select it: "cpu,cpuacct", "name=systemd"; "" for v2 */
 	bool v2;
 };
@@ -55,23 +55,25 @@ struct init_job {
 	const struct spec *spec;
 	const struct plan *plan;
 	int report_fd, sync_fd;
-	int root_fd;       /* detached root, -1 when a mount namespace is joined */
-	int proc_fd;       /* our own procfs */
+	int root_fd;	       /* detached root, -1 when a mount namespace is joined */
+	int proc_fd;	       /* our own procfs */
 	int stage_fd, plan_fd; /* spec->init: the reaper's program and its plan, else -1 */
 	int stdio[3];
 	int tasks[CGROUP_V1_MAX];
 	int n_tasks;
-	const int *mount_fds;  /* detached tree for each of spec->mounts, -1: made inside */
-	const int *device_fds; /* detached host devices for init_devices, then spec->devices; NULL: made by mknod */
-	const struct init_hierarchy *hierarchies; /* of a hybrid or v1 host; none: /sys/fs/cgroup is cgroup2 itself */
+	const int *mount_fds; /* detached tree for each of spec->mounts, -1: made inside */
+	const int *
+		device_fds; /* detached host devices for init_devices, then spec->devices; NULL: made by mknod */
+	const struct init_hierarchy
+		*hierarchies; /* of a hybrid or v1 host; none: /sys/fs/cgroup is cgroup2 itself */
 	size_t n_hierarchies;
-	uint32_t new_ns;     /* CLONE_NEW* made for this container, by clone3 or below */
-	uint32_t late_ns;    /* of these, what we unshare ourselves; CLONE_NEWUSER comes first and alone */
-	bool user_ns;        /* inside a user namespace, new or joined: become its root */
+	uint32_t new_ns;  /* CLONE_NEW* made for this container, by clone3 or below */
+	uint32_t late_ns; /* of these, what we unshare ourselves; CLONE_NEWUSER comes first and alone */
+	bool user_ns;	  /* inside a user namespace, new or joined: become its root */
 	bool wait_maps;
-	bool tell_netns;     /* send struct init_sync when the namespaces are there: the launcher cannot look by itself */
-	bool cgroup_ns_late; /* unshare it after tasks were joined */
-	int cgroup_ns_fd;    /* or join this one, -1 */
+	bool tell_netns; /* send struct init_sync when the namespaces are there: the launcher cannot look by itself */
+	bool cgroup_ns_late;  /* unshare it after tasks were joined */
+	int cgroup_ns_fd;     /* or join this one, -1 */
 	uint64_t nofile_soft; /* RLIMIT_NOFILE to restore, 0: leave */
 };
 

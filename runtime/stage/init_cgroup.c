@@ -41,8 +41,8 @@ int init_join_cgroups(struct stage_ctx *c)
 	return 0;
 }
 
-static int attach(struct stage_ctx *c, const struct spec_mount *m, int target, const char *type, const char *data,
-	uint64_t attr)
+static int attach(struct stage_ctx *c, const struct spec_mount *m, int target, const char *type,
+	const char *data, uint64_t attr)
 {
 	auto_close int tree = init_new_fs(c, type, type, data, attr);
 	if (tree < 0)
@@ -68,8 +68,8 @@ static int link_controllers(struct stage_ctx *c, int dir, const struct init_hier
 	return 0;
 }
 
-static int attach_hierarchy(struct stage_ctx *c, const struct spec_mount *m, int dir, const struct init_hierarchy *h,
-	uint64_t attr)
+static int attach_hierarchy(struct stage_ctx *c, const struct spec_mount *m, int dir,
+	const struct init_hierarchy *h, uint64_t attr)
 {
 	if (mkdirat(dir, h->name, 0755) < 0)
 		return stage_say(c, errno, "make directory for cgroup hierarchy", h->name);
@@ -89,7 +89,8 @@ int init_mount_cgroup(struct stage_ctx *c, const struct spec_mount *m, int targe
 	if (job->n_hierarchies == 0 || strcmp(m->type, "cgroup2") == 0)
 		return attach(c, m, target_fd, "cgroup2", m->data, attr);
 
-	auto_close int tmpfs = init_new_fs(c, "tmpfs", "cgroup", "mode=755", attr & ~(uint64_t)MOUNT_ATTR_RDONLY);
+	auto_close int tmpfs =
+		init_new_fs(c, "tmpfs", "cgroup", "mode=755", attr & ~(uint64_t)MOUNT_ATTR_RDONLY);
 	if (tmpfs < 0)
 		return tmpfs;
 	int r = init_move_mount(tmpfs, target_fd);

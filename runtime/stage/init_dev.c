@@ -98,8 +98,9 @@ int init_populate_dev(struct stage_ctx *c)
 		return dev;
 	for (size_t i = 0; i < INIT_DEVICE_COUNT; i++) {
 		const struct init_device *d = &init_devices[i];
-		int r = job->device_fds ? bind_node(c, dev, d->name, job->device_fds[i])
-					: make_node(c, dev, d->name, S_IFCHR | 0666, makedev(d->major, d->minor));
+		int r = job->device_fds
+			? bind_node(c, dev, d->name, job->device_fds[i])
+			: make_node(c, dev, d->name, S_IFCHR | 0666, makedev(d->major, d->minor));
 		if (r < 0)
 			return r;
 	}
@@ -166,7 +167,8 @@ int init_bind_console(struct stage_ctx *c)
 {
 	if (c->console_fd < 0 || job_of(c)->root_fd < 0)
 		return 0;
-	auto_close int tree = open_tree(c->console_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	auto_close int tree =
+		open_tree(c->console_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return stage_say(c, errno, "copy the terminal for", "/dev/console");
 	auto_close int dev = init_open_target(c, "/dev", true, true);

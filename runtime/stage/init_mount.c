@@ -54,7 +54,9 @@ uint64_t init_mount_attr(unsigned long flags)
 
 int init_move_mount(int tree_fd, int target_fd)
 {
-	return move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+	return move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+		? -errno
+		: 0;
 }
 
 /* Is path dir or below it? Lexically, duplicate slashes aside. */
@@ -72,7 +74,8 @@ static bool is_below(const char *path, const char *dir)
 
 static bool is_same(const char *path, const char *dir)
 {
-	return is_below(path, dir) && path[strlen(path) - 1] != '/' && strcmp(path + strlen(path) - strlen(dir), dir) == 0;
+	return is_below(path, dir) && path[strlen(path) - 1] != '/' &&
+		strcmp(path + strlen(path) - strlen(dir), dir) == 0;
 }
 
 int init_open_target(struct stage_ctx *c, const char *path, bool directory, bool ordinary)
@@ -102,9 +105,9 @@ int init_open_target(struct stage_ctx *c, const char *path, bool directory, bool
  * (CVE-2019-16884, CVE-2019-19921): only what lxcfs and the like provide may be mounted there. */
 static int refuse_in_proc(struct stage_ctx *c, const char *path, int target_fd)
 {
-	static const char *const allowed[] = { "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps",
-		"/proc/uptime", "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid",
-		"/proc/sys/crypto/fips_enabled" };
+	static const char *const allowed[] = { "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",
+		"/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg", "/proc/slabinfo",
+		"/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled" };
 	struct statfs fs;
 
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
@@ -114,7 +117,8 @@ static int refuse_in_proc(struct stage_ctx *c, const char *path, int target_fd)
 		return stage_say(c, errno, "inspect", path);
 	/* The words say lexically below; the file system says wherever a symlink of the image has led us. */
 	if (fs.f_type == PROC_SUPER_MAGIC || (is_below(path, "/proc") && !is_same(path, "/proc")))
-		return stage_tell(c, EPERM, 128, "mount ", path, ": nothing may be mounted inside /proc", NULL);
+		return stage_tell(
+			c, EPERM, 128, "mount ", path, ": nothing may be mounted inside /proc", NULL);
 	return 0;
 }
 
@@ -191,7 +195,7 @@ static bool is_type(const struct spec_mount *m, const char *type)
 static bool must_be_ordinary(const struct spec_mount *m)
 {
 	return is_type(m, "proc") || is_type(m, "sysfs") || is_same(m->destination, "/proc") ||
-	       is_same(m->destination, "/sys") || is_same(m->destination, "/dev");
+		is_same(m->destination, "/sys") || is_same(m->destination, "/dev");
 }
 
 static int check_proc_bind(struct stage_ctx *c, const struct spec_mount *m, int tree_fd)
@@ -200,7 +204,8 @@ static int check_proc_bind(struct stage_ctx *c, const struct spec_mount *m, int 
 	if (!is_same(m->destination, "/proc") || is_type(m, "proc"))
 		return 0;
 	if (tree_fd < 0 || fstatfs(tree_fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
-		return stage_tell(c, EPERM, 128, "mount /proc: only a proc file system may be mounted there", NULL);
+		return stage_tell(
+			c, EPERM, 128, "mount /proc: only a proc file system may be mounted there", NULL);
 	return 0;
 }
 
@@ -213,7 +218,8 @@ static int attach_new(struct stage_ctx *c, const struct spec_mount *m, int targe
 	if (sb_options(m, data, sizeof(data)) < 0)
 		return stage_say(c, ENAMETOOLONG, "options of", m->destination);
 	if (dev)
-		attr &= ~(uint64_t)MOUNT_ATTR_RDONLY; /* it is still to be filled; init_root_flags() closes it */
+		attr &= ~(uint64_t)
+				MOUNT_ATTR_RDONLY; /* it is still to be filled; init_root_flags() closes it */
 	auto_close int tree = init_new_fs(c, m->type, m->source, data, attr);
 	if (tree < 0)
 		return tree;
@@ -229,7 +235,8 @@ static int attach_mount(struct stage_ctx *c, size_t i)
 	bool directory = true;
 
 	if (m->destination[strspn(m->destination, "/")] == '\0')
-		return stage_tell(c, EINVAL, 128, "mount /: the root itself cannot be a mount's destination", NULL);
+		return stage_tell(
+			c, EINVAL, 128, "mount /: the root itself cannot be a mount's destination", NULL);
 	if (tree >= 0) {
 		if (fstat(tree, &st) < 0)
 			return stage_say(c, errno, "inspect the source of", m->destination);
@@ -298,7 +305,8 @@ static int hide_path(struct stage_ctx *c, const char *path)
 	bool directory = S_ISDIR(st.st_mode);
 	/* Never the container's own /dev/null, which the image or a neighbour may have replaced (CVE-2025-31133): both
 	 * come from the launcher's tree, whose mount is read-only, so that nobody can change the mode of what all share. */
-	auto_close int tree = open_tree(AT_FDCWD, directory ? INIT_EMPTY : INIT_NULL, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	auto_close int tree =
+		open_tree(AT_FDCWD, directory ? INIT_EMPTY : INIT_NULL, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
 		return stage_say(c, errno, "copy the mask for", path);
 	if (!directory && (fstat(tree, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)))
@@ -315,7 +323,8 @@ static int protect_path(struct stage_ctx *c, const char *path)
 		return 0;
 	if (target < 0)
 		return stage_say(c, -target, "open", path);
-	auto_close int tree = open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	auto_close int tree =
+		open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (tree < 0)
 		return stage_say(c, errno, "copy", path);
 	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
@@ -385,7 +394,8 @@ int init_root_flags(struct stage_ctx *c)
 	 * refuses to work below shared mounts. */
 	attr = (struct mount_attr){ .propagation = propagation & (MS_SHARED | MS_UNBINDABLE) };
 	unsigned recursive = propagation & MS_REC ? AT_RECURSIVE : 0;
-	if (attr.propagation && mount_setattr(job_of(c)->root_fd, "", AT_EMPTY_PATH | recursive, &attr, sizeof(attr)) < 0)
+	if (attr.propagation &&
+		mount_setattr(job_of(c)->root_fd, "", AT_EMPTY_PATH | recursive, &attr, sizeof(attr)) < 0)
 		return stage_say(c, errno, "set the root's propagation", NULL);
 	return 0;
 }
