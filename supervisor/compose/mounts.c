@@ -1,0 +1,412 @@
+/* Volumes, binds, tmpfs and devices. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/text.h"
+#include "supervisor/compose/service.h"
+
+/* ---- the short form becomes the long one ---- */
+
+static int set_text(struct load *l, struct node *map, const char *key, const char *text)
+{
+	return node_set(l->arena, map, key, node_new_text(l->arena, text, map)) < 0 ? load_fail_memory(l) : 0;
+}
+
+static int set_inner(struct load *l, struct node *map, const char *outer, const char *key, const char *text)
+{
+	struct node *inner = node_get(map, outer);
+	if (!inner &&
+		(!(inner = node_new(l->arena, NODE_MAP, map)) || node_set(l->arena, map, outer, inner) < 0))
+		return load_fail_memory(l);
+	return set_text(l, inner, key, text);
+}
+
+static bool is_propagation(const char *s)
+{
+	static const char *const words[] = { "private", "rprivate", "shared", "rshared", "slave", "rslave" };
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i], s) == 0)
+			return true;
+	return false;
+}
+
+static int short_option(struct load *l, struct node *map, bool bind, const char *option)
+{
+	if (strcmp(option, "rw") == 0)
+		return set_text(l, map, "read_only", "false");
+	if (strcmp(option, "ro") == 0)
+		return set_text(l, map, "read_only", "true");
+	if (strcmp(option, "z") == 0 || strcmp(option, "Z") == 0)
+		return set_inner(l, map, "bind", "selinux", option);
+	if (strcmp(option, "cached") == 0 || strcmp(option, "delegated") == 0 ||
+		strcmp(option, "consistent") == 0)
+		return set_text(l, map, "consistency", option);
+	if (bind && is_propagation(option))
+		return set_inner(l, map, "bind", "propagation", option);
+	if (!bind && strcmp(option, "nocopy") == 0)
+		return set_inner(l, map, "volume", "nocopy", "true");
+	return load_fail(l, map, "unknown option \"%.60s\"", option);
+}
+
+/* [SRC:]DST[:OPTION[,...]] */
+int mounts_normalise_volume(struct load *l, struct node **v)
+{
+	struct node *map = node_new(l->arena, NODE_MAP, *v);
+	char *text = arena_strdup(l->arena, (*v)->text), *part[4] = { NULL };
+	size_t n = 0;
+	if (!map || !text)
+		return load_fail_memory(l);
+	for (char *p = text; p && n < ARRAY_LEN(part);)
+		part[n++] = strsep(&p, ":");
+	if (n > 3 || !*part[0] || (n > 1 && !*part[1]))
+		return load_fail(
+			l, *v, "\"%.80s\" must be SOURCE:TARGET or SOURCE:TARGET:OPTIONS", (*v)->text);
+
+	bool bind = n > 1 && strchr("./~", *part[0]);
+	int r = set_text(l, map, "type", bind ? "bind" : "volume");
+	if (r == 0 && n > 1)
+		r = set_text(l, map, "source", part[0]);
+	if (r == 0)
+		r = set_text(l, map, "target", n > 1 ? part[1] : part[0]);
+	while (r == 0 && part[2])
+		r = short_option(l, map, bind, strsep(&part[2], ","));
+	*v = map;
+	return r;
+}
+
+/* ---- the long form becomes a Mount ---- */
+
+static int put_bool(struct load *l, json_t *object, const char *member, const struct node *v)
+{
+	bool on;
+	if (!v)
+		return 0;
+	int r = value_bool(l, v, &on);
+	if (r < 0)
+		return r;
+	return json_object_set_new(object, member, json_boolean(on)) < 0 ? load_fail_memory(l) : 0;
+}
+
+static int put_text(
+	struct load *l, json_t *object, const char *member, const struct node *at, const char *text)
+{
+	json_t *value;
+	int r = value_json(l, at, text, &value);
+	if (r < 0)
+		return r;
+	return json_object_set_new(object, member, value) < 0 ? load_fail_memory(l) : 0;
+}
+
+static int mount_bind(struct load *l, const struct node *m, const struct node *source, json_t *mount)
+{
+	const struct node *bind = node_get(m, "bind"), *recursive = node_get(bind, "recursive");
+	const struct node *propagation = node_get(bind, "propagation");
+	json_t *options = json_object();
+	const char *path;
+
+	if (json_object_set_new(mount, "BindOptions", options) < 0)
+		return load_fail_memory(l);
+	if (!source)
+		return load_fail(l, m, "a bind needs its source");
+	int r = load_path(l, source, source->text, &path);
+	if (r == 0)
+		r = put_text(l, mount, "Source", source, path);
+	if (r == 0 && json_object_set_new(options, "CreateMountpoint", json_true()) < 0)
+		return load_fail_memory(l);
+	if (r == 0)
+		r = put_bool(l, options, "CreateMountpoint", node_get(bind, "create_host_path"));
+	if (r == 0 && propagation)
+		r = is_propagation(propagation->text)
+			? put_text(l, options, "Propagation", propagation, propagation->text)
+			: load_fail(l, propagation,
+				  "\"%.60s\" must be one of: private rprivate shared rshared slave rslave",
+				  propagation->text);
+	if (r < 0 || !recursive)
+		return r;
+	r = value_word(l, recursive, "enabled disabled writable readonly");
+	if (r < 0)
+		return r;
+	const char *member = strcmp(recursive->text, "disabled") == 0 ? "NonRecursive"
+		: strcmp(recursive->text, "writable") == 0	      ? "ReadOnlyNonRecursive"
+		: strcmp(recursive->text, "readonly") == 0	      ? "ReadOnlyForceRecursive"
+								      : NULL;
+	return member && json_object_set_new(options, member, json_true()) < 0 ? load_fail_memory(l) : 0;
+}
+
+static int mount_volume(struct load *l, const struct node *m, const struct node *source, json_t *mount)
+{
+	const struct node *nocopy = node_get(node_get(m, "volume"), "nocopy");
+	if (!source)
+		return load_fail(
+			l, m, "volumes without a name are not built yet: declare one under volumes:");
+	const char *name = mounts_volume_name(l, source->text);
+	if (!name)
+		return load_fail(l, source,
+			"volume %.80s is not declared under volumes: (a path starts with /, ./ or ~/)",
+			source->text);
+	int r = put_text(l, mount, "Source", source, name);
+	if (r < 0 || !nocopy)
+		return r;
+	json_t *options = json_object();
+	if (json_object_set_new(mount, "VolumeOptions", options) < 0)
+		return load_fail_memory(l);
+	return put_bool(l, options, "NoCopy", nocopy);
+}
+
+static int mount_tmpfs(struct load *l, const struct node *m, const struct node *source, json_t *mount)
+{
+	const struct node *size = node_get(node_get(m, "tmpfs"), "size"),
+			  *mode = node_get(node_get(m, "tmpfs"), "mode");
+	json_t *options = json_object();
+	int64_t n;
+	int r = 0;
+
+	if (json_object_set_new(mount, "TmpfsOptions", options) < 0)
+		return load_fail_memory(l);
+	if (source)
+		return load_fail(l, source, "a tmpfs has no source");
+	if (size && (r = value_bytes(l, size, &n)) == 0)
+		r = json_object_set_new(options, "SizeBytes", json_integer(n)) < 0 ? load_fail_memory(l) : 0;
+	if (r == 0 && mode && (r = value_mode(l, mode, &n)) == 0)
+		r = json_object_set_new(options, "Mode", json_integer(n)) < 0 ? load_fail_memory(l) : 0;
+	return r;
+}
+
+static const struct {
+	const char *type;
+	int (*fill)(struct load *l, const struct node *m, const struct node *source, json_t *mount);
+} mount_types[] = { { "bind", mount_bind }, { "volume", mount_volume }, { "tmpfs", mount_tmpfs } };
+
+/* An absolute, clean path inside the container that is not its root. */
+static int clean_target(struct load *l, const struct node *at, const char *text, char out[PATH_MAX])
+{
+	if (*text != '/' || path_clean(text, out, PATH_MAX) < 0)
+		return load_fail(l, at, "\"%.80s\" must be an absolute path in the container", text);
+	return strcmp(out, "/") == 0 ? load_fail(l, at, "the container's root cannot be a mount point") : 0;
+}
+
+static int add_mount(struct load *l, const struct node *m, json_t *list)
+{
+	const struct node *type = node_get(m, "type"), *source = node_get(m, "source"),
+			  *target = node_get(m, "target");
+	char path[PATH_MAX];
+	json_t *mount = json_object(), *other;
+	size_t i;
+
+	if (json_array_append_new(list, mount) < 0)
+		return load_fail_memory(l);
+	if (!type)
+		return load_fail(l, m, "type is missing (bind, volume or tmpfs)");
+	int r = clean_target(l, target, target->text, path);
+	if (r < 0)
+		return r;
+	json_array_foreach (list, i, other) {
+		const char *taken = json_string_value(json_object_get(other, "Target"));
+		if (taken && strcmp(taken, path) == 0)
+			return load_fail(l, target, "%.80s is a mount point twice", path);
+	}
+	r = put_text(l, mount, "Type", type, type->text);
+	if (r == 0)
+		r = put_text(l, mount, "Target", target, path);
+	if (r == 0)
+		r = put_bool(l, mount, "ReadOnly", node_get(m, "read_only"));
+	for (i = 0; r == 0 && i < ARRAY_LEN(mount_types); i++)
+		if (strcmp(mount_types[i].type, type->text) == 0)
+			return mount_types[i].fill(l, m, source, mount);
+	return r < 0
+		? r
+		: load_fail(l, type, "\"%.60s\" is not built yet or unknown; possible: bind volume tmpfs",
+			  type->text);
+}
+
+int mounts_volumes(struct load *l, const struct key *k, const struct node *v)
+{
+	auto_(json) json_t *list = json_array();
+
+	(void)k;
+	for (size_t i = 0; i < v->n; i++) {
+		size_t mark = load_enter_item(l, i);
+		int r = add_mount(l, v->items[i], list);
+		load_leave(l, mark);
+		if (r < 0)
+			return r;
+	}
+	return service_put(l, v, "HostConfig.Mounts", take_ptr(&list));
+}
+
+/* path[:option,...] */
+int mounts_tmpfs(struct load *l, const struct key *k, const struct node *v)
+{
+	auto_(json) json_t *all = json_object();
+
+	(void)k;
+	for (size_t i = 0; i < v->n; i++) {
+		const struct node *item = v->items[i];
+		const char *colon = strchr(item->text, ':');
+		const char *text = arena_strndup(
+			l->arena, item->text, colon ? (size_t)(colon - item->text) : SIZE_MAX / 2);
+		char path[PATH_MAX];
+		json_t *options;
+		if (!text)
+			return load_fail_memory(l);
+		int r = clean_target(l, item, text, path);
+		if (r == 0)
+			r = value_json(l, item, colon ? colon + 1 : "", &options);
+		if (r < 0)
+			return r;
+		if (json_object_set_new(all, path, options) < 0)
+			return load_fail_memory(l);
+	}
+	return service_put(l, v, "HostConfig.Tmpfs", take_ptr(&all));
+}
+
+/* ---- devices ---- */
+
+static bool is_permissions(const char *s)
+{
+	size_t n = strspn(s, "rwm");
+	return n >= 1 && n <= 3 && !s[n];
+}
+
+/* HOST[:CONTAINER[:rwm]] or HOST:rwm */
+int mounts_normalise_device(struct load *l, struct node **v)
+{
+	struct node *map = node_new(l->arena, NODE_MAP, *v);
+	char *text = arena_strdup(l->arena, (*v)->text), *part[4] = { NULL };
+	size_t n = 0;
+	if (!map || !text)
+		return load_fail_memory(l);
+	for (char *p = text; p && n < ARRAY_LEN(part);)
+		part[n++] = strsep(&p, ":");
+	if (*part[0] != '/' && strchr((*v)->text, '='))
+		return load_fail(l, *v, "\"%.80s\": devices by their CDI name are not built yet", (*v)->text);
+	if (n == 2 && is_permissions(part[1])) {
+		part[2] = part[1];
+		part[1] = part[0];
+	}
+	if (n > 3 || !*part[0])
+		return load_fail(
+			l, *v, "\"%.80s\" must be HOST, HOST:CONTAINER or HOST:CONTAINER:rwm", (*v)->text);
+	int r = set_text(l, map, "source", part[0]);
+	if (r == 0)
+		r = set_text(l, map, "target", part[1] ? part[1] : part[0]);
+	if (r == 0 && part[2])
+		r = set_text(l, map, "permissions", part[2]);
+	*v = map;
+	return r;
+}
+
+static int add_device(struct load *l, const struct node *d, json_t *list)
+{
+	const struct node *source = node_get(d, "source"), *target = node_get(d, "target");
+	const struct node *permissions = node_get(d, "permissions");
+	const char *rwm = permissions ? permissions->text : "rwm";
+	char path[PATH_MAX];
+
+	if (!source || *source->text != '/')
+		return load_fail(l, d, "the device on the host must be an absolute path");
+	if (!is_permissions(rwm))
+		return load_fail(l, permissions, "\"%.60s\" must be some of r, w and m", rwm);
+	int r = clean_target(l, target, target->text, path);
+	if (r < 0)
+		return r;
+	json_t *one = json_pack("{s:s, s:s, s:s}", "PathOnHost", source->text, "PathInContainer", path,
+		"CgroupPermissions", rwm);
+	return json_array_append_new(list, one) < 0 ? load_fail_memory(l) : 0;
+}
+
+int mounts_devices(struct load *l, const struct key *k, const struct node *v)
+{
+	auto_(json) json_t *list = json_array();
+
+	(void)k;
+	for (size_t i = 0; i < v->n; i++) {
+		size_t mark = load_enter_item(l, i);
+		int r = add_device(l, v->items[i], list);
+		load_leave(l, mark);
+		if (r < 0)
+			return r;
+	}
+	return service_put(l, v, "HostConfig.Devices", take_ptr(&list));
+}
+
+/* ---- top-level volumes ---- */
+
+const char *mounts_volume_name(struct load *l, const char *key)
+{
+	const struct compose_project *p = l->project;
+	for (size_t i = 0; i < p->n_volumes; i++)
+		if (strcmp(p->volumes[i].key, key) == 0)
+			return p->volumes[i].name;
+	return NULL;
+}
+
+static int volume_labels(struct load *l, const struct node *node, struct compose_volume *v)
+{
+	const struct node *labels = node_get(node, "labels");
+	int r = 0;
+	if (labels)
+		r = value_json_pairs(l, labels, true, &v->labels);
+	else if (!(v->labels = json_object()))
+		return load_fail_memory(l);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; labels && i < labels->n; i++)
+		if (text_has_prefix(labels->entries[i].key, "com.docker.compose"))
+			return load_fail(l, labels->entries[i].value,
+				"%.80s: labels that start with com.docker.compose are reserved",
+				labels->entries[i].key);
+	if (v->external)
+		return 0;
+	if (json_object_set_new(v->labels, "com.docker.compose.project", json_string(l->project->name)) < 0 ||
+		json_object_set_new(v->labels, "com.docker.compose.volume", json_string(v->key)) < 0)
+		return load_fail_memory(l);
+	return 0;
+}
+
+static int declare_volume(struct load *l, const struct node_entry *e, struct compose_volume *v)
+{
+	const struct node *name = node_get(e->value, "name"), *external = node_get(e->value, "external");
+	const struct node *driver = node_get(e->value, "driver");
+	v->key = e->key;
+	int r = external ? value_bool(l, external, &v->external) : 0;
+	if (r < 0)
+		return r;
+	v->name = name	      ? name->text
+		: v->external ? e->key
+			      : arena_printf(l->arena, "%s_%s", l->project->name, e->key);
+	if (!v->name)
+		return load_fail_memory(l);
+	if (!text_is_name(v->name) || !text_is_safe_id(v->name))
+		return load_fail(l, e->value, "\"%.80s\" is no name for a volume: [a-zA-Z0-9][a-zA-Z0-9_.-]+",
+			v->name);
+	if (driver && v->external)
+		return load_fail(l, driver, "an external volume has a name only");
+	if (driver && strcmp(driver->text, "local") != 0)
+		return load_fail(l, driver, "\"%.60s\": volume drivers other than local are not built yet",
+			driver->text);
+	return volume_labels(l, e->value, v);
+}
+
+int mounts_declare_volumes(struct load *l)
+{
+	struct compose_project *p = l->project;
+	int r = 0;
+
+	if (!l->volumes || l->volumes->n == 0)
+		return 0;
+	p->volumes = arena_calloc(l->arena, l->volumes->n, sizeof(*p->volumes));
+	if (!p->volumes)
+		return load_fail_memory(l);
+	size_t outer = load_enter(l, "volumes");
+	for (size_t i = 0; i < l->volumes->n && load_goes_on(r); i++) {
+		size_t mark = load_enter(l, l->volumes->entries[i].key);
+		r = declare_volume(l, &l->volumes->entries[i], &p->volumes[p->n_volumes++]);
+		load_leave(l, mark);
+	}
+	load_leave(l, outer);
+	return load_goes_on(r) ? 0 : r;
+}

@@ -1,0 +1,73 @@
+/*
+ * service - one service of the document as a create body.
+ *
+ * Handlers (called by schema_apply() for each key of the tables in keys.c) write into load.svc; a member that two
+ * keys set must get the same value from both. They stand by theme: process.c, isolation.c, resources.c, mounts.c.
+ *
+ * Owns:    values given to service_put() are taken over, even on failure.
+ * Errors:  as load_fail().
+ */
+#ifndef COMPOSE_SERVICE_H
+#define COMPOSE_SERVICE_H
+
+#include "supervisor/compose/schema.h"
+#include "supervisor/compose/value.h"
+
+struct service {
+	const char *name;
+	const struct node *node;
+	struct compose_service *out;
+	size_t depends_room;
+	const struct node **places; /* where each of out->depends_on was asked for */
+};
+
+/* Build the body of l->svc. */
+int service_build(struct load *l);
+
+int service_put(struct load *l, const struct node *at, const char *member, json_t *value);
+/* Borrowed; NULL when not set. */
+json_t *service_get(const struct load *l, const char *member);
+int service_put_text(struct load *l, const struct node *at, const char *member, const char *text);
+/* Asking twice keeps the stronger condition, and required wins over not. */
+int service_add_dependency(struct load *l, const struct node *at, const char *name,
+	enum compose_condition condition, bool required);
+/* The container's name of a service of the document; NULL when there is no such service. */
+const char *service_container_name(struct load *l, const char *service);
+
+typedef int service_handler(struct load *l, const struct key *k, const struct node *v);
+
+/* The common kinds: the value goes to .member. */
+service_handler service_apply_text, service_apply_bool, service_apply_int, service_apply_bytes,
+	service_apply_word, service_apply_list, service_apply_pairs;
+
+/* process.c: what runs, as whom, and when it stops. */
+service_handler process_image, process_command, process_working_dir, process_user, process_container_name,
+	process_hostname, process_labels, process_restart, process_stop_signal, process_stop_grace_period,
+	process_scale, process_platform, process_pull_policy, process_attach, process_expose,
+	process_log_options;
+int process_normalise_env_file(struct load *l, struct node **v);
+/* env_file, then environment over it. */
+int process_environment(struct load *l);
+
+/* isolation.c: namespaces, privileges, names, dependencies. */
+service_handler isolation_namespace, isolation_security_opt, isolation_capabilities, isolation_device_rules,
+	isolation_ulimits, isolation_extra_hosts, isolation_dns, isolation_depends_on;
+int isolation_normalise_depends_on(struct load *l, struct node **v);
+int isolation_normalise_extra_hosts(struct load *l, struct node **v);
+
+/* resources.c: limits. */
+service_handler resources_cpus, resources_cpuset, resources_memswap, resources_pids, resources_weight_devices,
+	resources_rate_bytes, resources_rate_count;
+/* What only holds between several keys. */
+int resources_check(struct load *l);
+
+/* mounts.c: volumes, binds, tmpfs, devices. */
+service_handler mounts_volumes, mounts_tmpfs, mounts_devices;
+int mounts_normalise_volume(struct load *l, struct node **v);
+int mounts_normalise_device(struct load *l, struct node **v);
+/* Top-level volumes into the project. */
+int mounts_declare_volumes(struct load *l);
+/* The real name of a declared volume; NULL when key is not declared. */
+const char *mounts_volume_name(struct load *l, const char *key);
+
+#endif

@@ -1,0 +1,542 @@
+/* One row per form of a key: what of a service becomes what of its create body, or which error. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "supervisor/compose/compose.h"
+
+static int load(const char *yaml, struct compose_project **out, struct err *e)
+{
+	static const char *const files[] = { "-", NULL }, *const names[] = { "compose.yaml", NULL };
+	static const char *const env[] = { "HOME=/home/me", "HOSTVAR=from host", "BAD=\xff", NULL };
+	const struct compose_request req = { .files = files,
+		.file_names = names,
+		.stdin_text = yaml,
+		.stdin_len = strlen(yaml),
+		.project_directory = "/srv/app",
+		.env = env };
+	return compose_load(&req, out, e);
+}
+
+/* The member of the first service's body as compact JSON; "-" when it is not there. */
+static char *member_text(const struct compose_project *p, const char *member)
+{
+	const json_t *v = p->services[0].body;
+	char part[64];
+	while (v && *member) {
+		size_t n = strcspn(member, ".");
+		(void)snprintf(part, sizeof(part), "%.*s", (int)n, member);
+		v = json_object_get(v, part);
+		member += n + (member[n] == '.');
+	}
+	return v ? json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : strdup("-");
+}
+
+#define HEAD "services:\n  web:\n    image: dir:root\n"
+#define TAIL "volumes: {data: {}, ext: {external: true}, named: {name: my-volume}}\n"
+
+/* keys are the lines of the service, already indented by four; member NULL: want is the error (HEAD is three lines). */
+static const struct row {
+	const char *keys, *member, *want;
+} rows[] = {
+	/* image and command */
+	{ "", "Image", "\"dir:/srv/app/root\"" },
+	{ "", "HostConfig.NetworkMode", "\"none\"" },
+	{ "    command: redis-server --port 1 'a b'\n", "Cmd",
+		"[\"redis-server\",\"--port\",\"1\",\"a b\"]" },
+	{ "    command: [sh, -c, 'exit 7', 5]\n", "Cmd", "[\"sh\",\"-c\",\"exit 7\",\"5\"]" },
+	{ "    command: []\n", "Cmd", "[]" },
+	{ "    command: \"\"\n", "Cmd", "[]" },
+	{ "    command: null\n", "Cmd", "-" },
+	{ "    command: \"a 'b\"\n", NULL, "compose.yaml:4:14: services.web.command: a quote is not closed" },
+	{ "    command: {a: b}\n", NULL,
+		"compose.yaml:4:14: services.web.command: must be a list of strings" },
+	{ "    entrypoint: /init\n", "Entrypoint", "[\"/init\"]" },
+	{ "    entrypoint: []\n", "Entrypoint", "[]" },
+	{ "    working_dir: /tmp\n", "WorkingDir", "\"/tmp\"" },
+	{ "    working_dir: tmp\n", NULL,
+		"compose.yaml:4:18: services.web.working_dir: \"tmp\" must be an absolute path" },
+	/* users and names */
+	{ "    user: 1000:100\n", "User", "\"1000:100\"" },
+	{ "    user: www-data\n", "User", "\"www-data\"" },
+	{ "    user: 4294967296\n", NULL,
+		"compose.yaml:4:11: services.web.user: \"4294967296\" must be UID or NAME, and :GID or :GROUP if wanted" },
+	{ "    user: 4294967295\n", NULL,
+		"compose.yaml:4:11: services.web.user: \"4294967295\" must be UID or NAME, and :GID or :GROUP if wanted" },
+	{ "    user: -1\n", NULL,
+		"compose.yaml:4:11: services.web.user: \"-1\" must be UID or NAME, and :GID or :GROUP if wanted" },
+	{ "    user: ''\n", NULL,
+		"compose.yaml:4:11: services.web.user: \"\" must be UID or NAME, and :GID or :GROUP if wanted" },
+	{ "    user: 'a:'\n", NULL,
+		"compose.yaml:4:11: services.web.user: \"a:\" must be UID or NAME, and :GID or :GROUP if wanted" },
+	{ "    hostname: db.example\n", "Hostname", "\"db.example\"" },
+	{ "    hostname: -db\n", NULL,
+		"compose.yaml:4:15: services.web.hostname: \"-db\" is no host name (letters, digits and -, parts joined by dots)" },
+	{ "    domainname: example.org\n", "Domainname", "\"example.org\"" },
+	{ "    container_name: x\n", NULL,
+		"compose.yaml:4:21: services.web.container_name: \"x\" is no name: two or more of [a-zA-Z0-9_.-], a letter "
+		"or digit first" },
+	/* switches */
+	{ "    tty: true\n", "Tty", "true" },
+	{ "    stdin_open: \"true\"\n", "OpenStdin", "true" },
+	{ "    init: false\n", "HostConfig.Init", "false" },
+	{ "    privileged: yes\n", "HostConfig.Privileged", "true" },
+	{ "    read_only: True\n", "HostConfig.ReadonlyRootfs", "true" },
+	{ "    read_only: 1\n", NULL,
+		"compose.yaml:4:16: services.web.read_only: \"1\" must be true or false" },
+	/* environment */
+	{ "    environment: {A: 1.50, B: yes, C: 010, D: '', HOSTVAR: , GONE: }\n", "Env",
+		"[\"A=1.50\",\"B=yes\",\"C=010\",\"D=\",\"HOSTVAR=from host\"]" },
+	{ "    environment: [A=1, A=2, HOSTVAR, GONE, B=x=y]\n", "Env",
+		"[\"A=2\",\"HOSTVAR=from host\",\"B=x=y\"]" },
+	{ "    environment: [BAD]\n", NULL,
+		"compose.yaml:4:18: services.web.environment: a value is not valid UTF-8" },
+	{ "    environment: ['=x']\n", NULL,
+		"compose.yaml:4:19: services.web.environment: item 1 must be KEY=VALUE or KEY" },
+	{ "    environment: {A: [1]}\n", NULL,
+		"compose.yaml:4:22: services.web.environment: A must be a single value" },
+	{ "    environment: {A=B: 1}\n", NULL,
+		"compose.yaml:4:19: services.web.environment: \"A=B\" is no name of a variable" },
+	/* labels */
+	{ "    annotations: [a=b]\n", "HostConfig.Annotations", "{\"a\":\"b\"}" },
+	{ "    labels: {com.docker.compose.project: x}\n", NULL,
+		"compose.yaml:4:42: services.web.labels: com.docker.compose.project: labels that start with "
+		"com.docker.compose are reserved" },
+	/* life */
+	{ "    restart: always\n", "HostConfig.RestartPolicy",
+		"{\"MaximumRetryCount\":0,\"Name\":\"always\"}" },
+	{ "    restart: \"no\"\n", "HostConfig.RestartPolicy", "{\"MaximumRetryCount\":0,\"Name\":\"no\"}" },
+	{ "    restart: no\n", "HostConfig.RestartPolicy", "{\"MaximumRetryCount\":0,\"Name\":\"no\"}" },
+	{ "    restart: false\n", "HostConfig.RestartPolicy", "{\"MaximumRetryCount\":0,\"Name\":\"no\"}" },
+	{ "    restart: on-failure:3\n", "HostConfig.RestartPolicy",
+		"{\"MaximumRetryCount\":3,\"Name\":\"on-failure\"}" },
+	{ "    restart: on-failure\n", "HostConfig.RestartPolicy",
+		"{\"MaximumRetryCount\":0,\"Name\":\"on-failure\"}" },
+	{ "    restart: on-failure:x\n", NULL,
+		"compose.yaml:4:14: services.web.restart: \"on-failure:x\": on-failure: takes a number of tries" },
+	{ "    restart: yes\n", NULL,
+		"compose.yaml:4:14: services.web.restart: yes is a boolean to YAML; did you mean always?" },
+	{ "    restart: sometimes\n", NULL,
+		"compose.yaml:4:14: services.web.restart: \"sometimes\" must be one of: no always on-failure "
+		"unless-stopped" },
+	{ "    stop_signal: QUIT\n", "StopSignal", "\"QUIT\"" },
+	{ "    stop_signal: SIGFOO\n", NULL,
+		"compose.yaml:4:18: services.web.stop_signal: no such signal: SIGFOO" },
+	{ "    stop_grace_period: 1m30s\n", "StopTimeout", "90" },
+	{ "    stop_grace_period: 1500ms\n", "StopTimeout", "2" },
+	{ "    stop_grace_period: 1500ms\n", "Berth.StopGraceNs", "1500000000" },
+	{ "    stop_grace_period: 10\n", NULL,
+		"compose.yaml:4:24: services.web.stop_grace_period: \"10\" must be a duration with units such as 1m30s or "
+		"500ms" },
+	{ "    scale: 1\n", "Image", "\"dir:/srv/app/root\"" },
+	{ "    scale: 2\n", NULL,
+		"compose.yaml:4:12: services.web.scale: any number but 1 is not built yet" },
+	{ "    deploy: {replicas: 3}\n", NULL,
+		"compose.yaml:4:24: services.web.deploy.replicas: any number but 1 is not built yet" },
+	{ "    platform: windows\n", NULL,
+		"compose.yaml:4:15: services.web.platform: \"windows\": only linux containers run here" },
+	{ "    platform: linux/pdp11\n", NULL,
+		"compose.yaml:4:15: services.web.platform: \"linux/pdp11\": this machine is" },
+	{ "    platform: linux\n    pull_policy: every_3d\n", "Image", "\"dir:/srv/app/root\"" },
+	{ "    pull_policy: perhaps\n", NULL,
+		"compose.yaml:4:18: services.web.pull_policy: \"perhaps\" must be one of: always never missing "
+		"if_not_present daily weekly every_DURATION" },
+	{ "    expose: [80, '90-91/udp']\n", "ExposedPorts", "{\"80/tcp\":{},\"90/udp\":{},\"91/udp\":{}}" },
+	{ "    expose: ['80/foo']\n", NULL,
+		"compose.yaml:4:14: services.web.expose: \"80/foo\" must be PORT or FROM-TO, and /tcp, /udp or /sctp if "
+		"wanted" },
+	{ "    logging: {driver: json-file}\n", "HostConfig.LogConfig", "{\"Type\":\"json-file\"}" },
+	{ "    logging: {driver: syslog}\n", NULL,
+		"compose.yaml:4:23: services.web.logging.driver: \"syslog\" must be one of: berth json-file local" },
+	{ "    logging: {options: {max-size: 10m}}\n", NULL,
+		"compose.yaml:4:24: services.web.logging.options: max-size: logging options are not built yet" },
+	{ "    x-berth: {upper: tmpfs, root: shared}\n", "Berth",
+		"{\"Root\":\"shared\",\"Upper\":\"tmpfs\"}" },
+	{ "    x-berth: {uper: tmpfs}\n", NULL,
+		"compose.yaml:4:15: services.web.x-berth.uper: unknown key; did you mean upper?" },
+	{ "    x-other: {uper: tmpfs}\n", "Berth", "-" },
+	/* namespaces */
+	{ "    network_mode: host\n", "HostConfig.NetworkMode", "\"host\"" },
+	{ "    network_mode: container:abc\n", "HostConfig.NetworkMode", "\"container:abc\"" },
+	{ "    network_mode: bridge\n", NULL,
+		"compose.yaml:4:19: services.web.network_mode: \"bridge\" is not built yet or unknown; possible here: none "
+		"host service container (as service:NAME, container:NAME)" },
+	{ "    network_mode: service:web\n", NULL,
+		"compose.yaml:4:19: services.web.network_mode: a service cannot join itself" },
+	{ "    network_mode: service:db\n", NULL,
+		"compose.yaml:4:19: services.web.network_mode: there is no service db" },
+	{ "    pid: host\n", "HostConfig.PidMode", "\"host\"" },
+	{ "    pid: service\n", NULL,
+		"compose.yaml:4:10: services.web.pid: \"service\" is not built yet or unknown; possible here: host service "
+		"container (as service:NAME, container:NAME)" },
+	{ "    ipc: shareable\n", "HostConfig.IpcMode", "\"shareable\"" },
+	{ "    uts: host\n", "HostConfig.UTSMode", "\"host\"" },
+	{ "    cgroup: private\n", "HostConfig.CgroupnsMode", "\"private\"" },
+	{ "    cgroup: service:x\n", NULL,
+		"compose.yaml:4:13: services.web.cgroup: \"service:x\" is not built yet or unknown; possible here: host "
+		"private" },
+	/* privileges */
+	{ "    cap_add: [NET_ADMIN, cap_chown, ALL, NET_ADMIN]\n", "HostConfig.CapAdd",
+		"[\"NET_ADMIN\",\"cap_chown\",\"ALL\"]" },
+	{ "    cap_drop: [NET_RAWW]\n", NULL,
+		"compose.yaml:4:16: services.web.cap_drop: no such capability: NET_RAWW" },
+	{ "    security_opt: ['no-new-privileges:true', 'seccomp:unconfined', 'label=disable']\n",
+		"HostConfig.SecurityOpt", "[\"no-new-privileges\",\"seccomp=unconfined\"]" },
+	{ "    security_opt: [systempaths=unconfined]\n", "HostConfig.MaskedPaths", "[]" },
+	{ "    security_opt: ['label=type:x']\n", NULL,
+		"compose.yaml:4:20: services.web.security_opt: \"label=type:x\" cannot be honoured: AppArmor and SELinux "
+		"labels are not supported" },
+	{ "    security_opt: [apparmor=docker]\n", NULL,
+		"compose.yaml:4:20: services.web.security_opt: \"apparmor=docker\" cannot be honoured: AppArmor and SELinux "
+		"labels are not supported" },
+	{ "    security_opt: [magic]\n", NULL,
+		"compose.yaml:4:20: services.web.security_opt: unknown security option \"magic\"" },
+	{ "    security_opt: [seccomp=none.json]\n", NULL,
+		"compose.yaml:4:20: services.web.security_opt: open /srv/app/none.json: No such file or directory" },
+	{ "    group_add: [audio, 44]\n", "HostConfig.GroupAdd", "[\"audio\",\"44\"]" },
+	{ "    device_cgroup_rules: ['c 1:3 mr', 'a *:* rwm']\n", "HostConfig.DeviceCgroupRules",
+		"[\"c 1:3 mr\",\"a *:* rwm\"]" },
+	{ "    device_cgroup_rules: ['c 1 mr']\n", NULL,
+		"compose.yaml:4:27: services.web.device_cgroup_rules: \"c 1 mr\" must be like \"c 1:3 rwm\"" },
+	{ "    devices: [/dev/a, '/dev/b:/dev/c:r', '/dev/d:rw']\n", "HostConfig.Devices",
+		"[{\"CgroupPermissions\":\"rwm\",\"PathInContainer\":\"/dev/a\",\"PathOnHost\":\"/dev/a\"},"
+		"{\"CgroupPermissions\":\"r\",\"PathInContainer\":\"/dev/c\",\"PathOnHost\":\"/dev/b\"},"
+		"{\"CgroupPermissions\":\"rw\",\"PathInContainer\":\"/dev/d\",\"PathOnHost\":\"/dev/d\"}]" },
+	{ "    devices: [vendor/class=x]\n", NULL,
+		"compose.yaml:4:15: services.web.devices[0]: \"vendor/class=x\": devices by their CDI name are not built yet" },
+	{ "    devices: [{source: /dev/a, target: /dev/b, permissions: q}]\n", NULL,
+		"compose.yaml:4:61: services.web.devices[0]: \"q\" must be some of r, w and m" },
+	{ "    ulimits: {nproc: 10, nofile: {soft: 5, hard: -1}}\n", "HostConfig.Ulimits",
+		"[{\"Hard\":10,\"Name\":\"nproc\",\"Soft\":10},{\"Hard\":-1,\"Name\":\"nofile\",\"Soft\":5}]" },
+	{ "    ulimits: {nofile: {soft: 6, hard: 5}}\n", NULL,
+		"compose.yaml:4:23: services.web.ulimits.nofile: soft is above hard" },
+	{ "    ulimits: {files: 1}\n", NULL,
+		"compose.yaml:4:22: services.web.ulimits.files: unknown limit; possible: core" },
+	{ "    ulimits: {nofile: {soft: 1}}\n", NULL,
+		"compose.yaml:4:23: services.web.ulimits.nofile: needs soft and hard" },
+	{ "    sysctls: [net.core.somaxconn=1024]\n", "HostConfig.Sysctls",
+		"{\"net.core.somaxconn\":\"1024\"}" },
+	{ "    sysctls: {net.core.somaxconn: }\n", NULL,
+		"compose.yaml:4:35: services.web.sysctls: net.core.somaxconn has no value" },
+	/* names */
+	{ "    extra_hosts: ['a=1.2.3.4', 'b:::1', 'c=[::2]']\n", "HostConfig.ExtraHosts",
+		"[\"a:1.2.3.4\",\"b:::1\",\"c:::2\"]" },
+	{ "    extra_hosts: {a: [1.2.3.4, '::1'], b: 5.6.7.8}\n", "HostConfig.ExtraHosts",
+		"[\"a:1.2.3.4\",\"a:::1\",\"b:5.6.7.8\"]" },
+	{ "    extra_hosts: [a=1.2.3]\n", NULL,
+		"compose.yaml:4:19: services.web.extra_hosts: \"1.2.3\" is no address" },
+	{ "    extra_hosts: [a=host-gateway]\n", NULL,
+		"compose.yaml:4:19: services.web.extra_hosts: host-gateway: networks are not built yet" },
+	{ "    dns: 8.8.8.8\n", "HostConfig.Dns", "[\"8.8.8.8\"]" },
+	{ "    dns: [here]\n", NULL, "compose.yaml:4:11: services.web.dns: \"here\" is no address" },
+	{ "    dns_search: [a.example, b.example]\n", "HostConfig.DnsSearch",
+		"[\"a.example\",\"b.example\"]" },
+	{ "    dns_opt: [ndots:2]\n", "HostConfig.DnsOptions", "[\"ndots:2\"]" },
+	/* mounts */
+	{ "    volumes: [./conf:/etc/conf:ro]\n", "HostConfig.Mounts",
+		"[{\"BindOptions\":{\"CreateMountpoint\":true},\"ReadOnly\":true,\"Source\":\"/srv/app/conf\",\"Target\":"
+		"\"/etc/conf\",\"Type\":\"bind\"}]" },
+	{ "    volumes: ['~/x:/x:rslave']\n", "HostConfig.Mounts",
+		"[{\"BindOptions\":{\"CreateMountpoint\":true,\"Propagation\":\"rslave\"},\"Source\":\"/home/me/x\","
+		"\"Target\":\"/x\",\"Type\":\"bind\"}]" },
+	{ "    volumes: ['../up/./x:/x/']\n", "HostConfig.Mounts",
+		"[{\"BindOptions\":{\"CreateMountpoint\":true},\"Source\":\"/srv/up/x\",\"Target\":\"/x\",\"Type\":\"bind\"}]" },
+	{ "    volumes: [data:/data, ext:/ext, 'named:/n:nocopy']\n", "HostConfig.Mounts",
+		"[{\"Source\":\"app_data\",\"Target\":\"/data\",\"Type\":\"volume\"},{\"Source\":\"ext\",\"Target\":\"/ext\","
+		"\"Type\":\"volume\"},{\"Source\":\"my-volume\",\"Target\":\"/n\",\"Type\":\"volume\",\"VolumeOptions\":"
+		"{\"NoCopy\":true}}]" },
+	{ "    volumes: [{type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 1777}}]\n", "HostConfig.Mounts",
+		"[{\"Target\":\"/t\",\"TmpfsOptions\":{\"Mode\":1023,\"SizeBytes\":1048576},\"Type\":\"tmpfs\"}]" },
+	{ "    volumes: [{type: bind, source: /a, target: /b, read_only: true, bind: {create_host_path: false, recursive: "
+	  "disabled}}]\n",
+		"HostConfig.Mounts",
+		"[{\"BindOptions\":{\"CreateMountpoint\":false,\"NonRecursive\":true},\"ReadOnly\":true,\"Source\":\"/a\","
+		"\"Target\":\"/b\",\"Type\":\"bind\"}]" },
+	{ "    volumes: [nodata:/data]\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: volume nodata is not declared under volumes: (a path starts with "
+		"/, ./ or ~/)" },
+	{ "    volumes: [/data]\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: volumes without a name are not built yet: declare one under "
+		"volumes:" },
+	{ "    volumes: ['data:data']\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: \"data\" must be an absolute path in the container" },
+	{ "    volumes: ['./a:/']\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: the container's root cannot be a mount point" },
+	{ "    volumes: ['./a:/x/..//.']\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: the container's root cannot be a mount point" },
+	{ "    volumes: ['./a:/x', './b:/x/']\n", NULL,
+		"compose.yaml:4:25: services.web.volumes[1]: /x is a mount point twice" },
+	{ "    volumes: ['./a:/x:rx']\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: unknown option \"rx\"" },
+	{ "    volumes: ['a:b:c:d']\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: \"a:b:c:d\" must be SOURCE:TARGET or SOURCE:TARGET:OPTIONS" },
+	{ "    volumes: [{type: image, source: x, target: /x}]\n", NULL,
+		"compose.yaml:4:22: services.web.volumes[0]: \"image\" is not built yet or unknown; possible: bind volume "
+		"tmpfs" },
+	{ "    volumes: [{type: volume, source: data, target: /x, volume: {subpath: y}}]\n", NULL,
+		"compose.yaml:4:65: services.web.volumes[0].volume.subpath: a part of a volume is not built yet" },
+	{ "    volumes: [{type: volume, source: data}]\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: target is missing" },
+	{ "    tmpfs: /run:size=1m,mode=755\n", "HostConfig.Tmpfs", "{\"/run\":\"size=1m,mode=755\"}" },
+	{ "    tmpfs: [/run, /tmp]\n", "HostConfig.Tmpfs", "{\"/run\":\"\",\"/tmp\":\"\"}" },
+	{ "    shm_size: 64m\n", "HostConfig.ShmSize", "67108864" },
+	/* resources */
+	{ "    mem_limit: 1.5gb\n", "HostConfig.Memory", "1610612736" },
+	{ "    mem_limit: 67108864\n", "HostConfig.Memory", "67108864" },
+	{ "    mem_limit: 1m\n", NULL,
+		"compose.yaml:3:5: services.web: the memory limit is below 6m, the least that can be given" },
+	{ "    mem_limit: much\n", NULL,
+		"compose.yaml:4:16: services.web.mem_limit: \"much\" must be a size such as 64m or 1.5gb" },
+	{ "    mem_limit: 64m\n    memswap_limit: -1\n", "HostConfig.MemorySwap", "-1" },
+	{ "    mem_limit: 64m\n    memswap_limit: 0\n", "HostConfig.MemorySwap", "-" },
+	{ "    memswap_limit: 64m\n", NULL, "compose.yaml:3:5: services.web: memswap_limit needs mem_limit" },
+	{ "    mem_limit: 64m\n    memswap_limit: 32m\n", NULL,
+		"compose.yaml:3:5: services.web: memswap_limit is memory and swap together and cannot be below mem_limit" },
+	{ "    mem_limit: 64m\n    mem_reservation: 65m\n", NULL,
+		"compose.yaml:3:5: services.web: the memory reservation is above the memory limit" },
+	{ "    mem_swappiness: 0\n", "HostConfig.MemorySwappiness", "0" },
+	{ "    mem_swappiness: 101\n", NULL,
+		"compose.yaml:4:21: services.web.mem_swappiness: 101 is not between 0 and 100" },
+	{ "    mem_swappiness: 010\n", NULL,
+		"compose.yaml:4:21: services.web.mem_swappiness: 010 is octal to some YAML readers and decimal to others" },
+	{ "    cpus: 0.5\n", "HostConfig.NanoCpus", "500000000" },
+	{ "    cpus: '1.123456789'\n", "HostConfig.NanoCpus", "1123456789" },
+	{ "    cpus: .25\n", "HostConfig.NanoCpus", "250000000" },
+	{ "    cpus: 1e3\n", NULL,
+		"compose.yaml:4:11: services.web.cpus: \"1e3\" must be a number such as 0.5" },
+	{ "    cpus: 0.001\n", NULL,
+		"compose.yaml:4:11: services.web.cpus: \"0.001\" is below 0.01, the least that can be given" },
+	{ "    cpus: 1\n    cpu_quota: 1000\n", NULL,
+		"compose.yaml:3:5: services.web: cpus says the same as cpu_quota and cpu_period: use one of them" },
+	{ "    cpu_shares: 512\n", "HostConfig.CpuShares", "512" },
+	{ "    cpu_quota: 50000\n    cpu_period: 100000\n", "HostConfig.CpuQuota", "50000" },
+	{ "    cpuset: 0-3,5\n", "HostConfig.CpusetCpus", "\"0-3,5\"" },
+	{ "    cpuset: 0-3,\n", NULL,
+		"compose.yaml:4:13: services.web.cpuset: \"0-3,\" must be a list of CPUs such as 0-3,5" },
+	{ "    pids_limit: -1\n", "HostConfig.PidsLimit", "-1" },
+	{ "    oom_kill_disable: true\n", "HostConfig.OomKillDisable", "true" },
+	{ "    oom_score_adj: -1001\n", NULL,
+		"compose.yaml:4:20: services.web.oom_score_adj: -1001 is not between -1000 and 1000" },
+	{ "    blkio_config: {weight: 300, device_read_bps: [{path: /dev/sda, rate: 1m}]}\n",
+		"HostConfig.BlkioDeviceReadBps", "[{\"Path\":\"/dev/sda\",\"Rate\":1048576}]" },
+	{ "    blkio_config: {device_write_iops: [{path: /dev/sda, rate: 30}]}\n",
+		"HostConfig.BlkioDeviceWriteIOps", "[{\"Path\":\"/dev/sda\",\"Rate\":30}]" },
+	{ "    blkio_config: {weight_device: [{path: /dev/sda, weight: 20}]}\n",
+		"HostConfig.BlkioWeightDevice", "[{\"Path\":\"/dev/sda\",\"Weight\":20}]" },
+	{ "    blkio_config: {weight: 5}\n", NULL,
+		"compose.yaml:4:28: services.web.blkio_config.weight: 5 is not between 10 and 1000" },
+	{ "    deploy: {resources: {limits: {cpus: '0.5', memory: 64m, pids: 9}, reservations: {memory: 32m}}}\n",
+		"HostConfig",
+		"{\"Memory\":67108864,\"MemoryReservation\":33554432,\"NanoCpus\":500000000,\"NetworkMode\":\"none\","
+		"\"PidsLimit\":9}" },
+	{ "    mem_limit: 64m\n    deploy: {resources: {limits: {memory: 64m}}}\n", "HostConfig.Memory",
+		"67108864" },
+	{ "    mem_limit: 64m\n    deploy: {resources: {limits: {memory: 65m}}}\n", NULL,
+		"compose.yaml:5:43: services.web.deploy.resources.limits.memory: must agree with the other key that sets "
+		"Memory" },
+	{ "    deploy: {resources: {reservations: {devices: []}}}\n", NULL,
+		"compose.yaml:4:41: services.web.deploy.resources.reservations.devices: device reservations are not built yet" },
+	/* not built, unknown, without meaning */
+	{ "    ports: ['80:80']\n", NULL,
+		"compose.yaml:4:5: services.web.ports: published ports are not built yet" },
+	{ "    healthcheck: {test: x}\n", NULL,
+		"compose.yaml:4:5: services.web.healthcheck: health checks are not built yet" },
+	{ "    networks: [a]\n", NULL,
+		"compose.yaml:4:5: services.web.networks: networks are not built yet" },
+	{ "    memory: 5m\n", NULL,
+		"compose.yaml:4:5: services.web.memory: unknown key; did you mean mem_limit?" },
+	{ "    enviroment: {A: 1}\n", NULL,
+		"compose.yaml:4:5: services.web.enviroment: unknown key; did you mean environment?" },
+	{ "    comand: x\n", NULL,
+		"compose.yaml:4:5: services.web.comand: unknown key; did you mean command?" },
+	{ "    frobnicate_everything: 1\n", NULL,
+		"compose.yaml:4:5: services.web.frobnicate_everything: unknown key" },
+	{ "    deploy: {resources: {limits: {mem: 1}}}\n", NULL,
+		"compose.yaml:4:35: services.web.deploy.resources.limits.mem: unknown key" },
+	{ "    isolation: hyperv\n", "Image", "\"dir:/srv/app/root\"" },
+	/* depends_on */
+	{ "    depends_on: [db]\n", NULL,
+		"compose.yaml:4:18: services.web: depends on db, which does not exist" },
+	{ "    depends_on: {db: {required: false}}\n", "Image", "\"dir:/srv/app/root\"" },
+	{ "    depends_on: {db: {condition: service_healthy}}\n", NULL,
+		"compose.yaml:4:34: services.web.depends_on.db: service_healthy: health checks are not built yet" },
+	{ "    depends_on: {db: {condition: soon}}\n", NULL,
+		"compose.yaml:4:34: services.web.depends_on.db: \"soon\" must be service_started or "
+		"service_completed_successfully" },
+	{ "    depends_on: {db: {condition: service_started, restart: true}}\n", NULL,
+		"compose.yaml:4:60: services.web.depends_on.db: a restart that follows a dependency's is not built yet" },
+	{ "    depends_on: [web]\n", NULL,
+		"compose.yaml:3:5: services: services depend on each other: web -> web" },
+};
+
+static void test_rows(void **state)
+{
+	(void)state;
+	int wrong = 0;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct row *r = &rows[i];
+		char yaml[4096];
+		struct err e = { 0 };
+		auto_(compose) struct compose_project *p = NULL;
+		(void)snprintf(yaml, sizeof(yaml), HEAD "%s" TAIL, r->keys);
+		int rc = load(yaml, &p, &e);
+		auto_free char *got = rc == 0 && r->member ? member_text(p, r->member)
+							   : strdup(rc < 0 ? e.text : "no error");
+		bool ok = r->member ? rc == 0 && strcmp(got, r->want) == 0
+				    : rc < 0 && rc == -e.code && strncmp(got, r->want, strlen(r->want)) == 0;
+		if (!ok) {
+			print_error("row %zu:\n%s  want %s\n  got  %s\n", i, r->keys, r->want, got);
+			wrong++;
+		}
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* ---- other images ---- */
+
+static void test_images(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *image, *want;
+	} t[] = {
+		{ "oci-bundle:/b", "\"oci-bundle:/b\"" },
+		{ "dir:~/root", "\"dir:/home/me/root\"" },
+		{ "dir:../x//y", "\"dir:/srv/x/y\"" },
+		{ "redis:7", NULL },
+		{ "copy:/x", NULL },
+		{ "dir:", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		char yaml[200];
+		struct err e;
+		auto_(compose) struct compose_project *p = NULL;
+		(void)snprintf(yaml, sizeof(yaml), "services:\n  web:\n    image: '%s'\n", t[i].image);
+		int rc = load(yaml, &p, &e);
+		assert_int_equal(rc, t[i].want ? 0 : -EINVAL);
+		if (!t[i].want) {
+			assert_non_null(strstr(e.text, "compose.yaml:3:12: services.web.image: "));
+			continue;
+		}
+		auto_free char *got = member_text(p, "Image");
+		assert_string_equal(got, t[i].want);
+	}
+	struct err e;
+	struct compose_project *p = NULL;
+	assert_int_equal(load("services: {web: {tty: true}}\n", &p, &e), -EINVAL);
+	assert_string_equal(e.text, "compose.yaml:1:17: services.web: image is missing");
+}
+
+static void test_labels(void **state)
+{
+	(void)state;
+	struct err e;
+	auto_(compose) struct compose_project *p = NULL;
+	assert_int_equal(load(HEAD "    labels: [mine, a=b]\n", &p, &e), 0);
+	const json_t *labels = json_object_get(p->services[0].body, "Labels");
+	static const struct {
+		const char *key, *value;
+	} t[] = { { "mine", "" }, { "a", "b" }, { "com.docker.compose.project", "app" },
+		{ "com.docker.compose.service", "web" }, { "com.docker.compose.container-number", "1" },
+		{ "com.docker.compose.oneoff", "False" },
+		{ "com.docker.compose.project.working_dir", "/srv/app" },
+		{ "com.docker.compose.project.config_files", "-" } };
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		assert_string_equal(json_string_value(json_object_get(labels, t[i].key)), t[i].value);
+	assert_int_equal(json_object_size(labels), ARRAY_LEN(t) + 1);
+	assert_string_equal(json_string_value(json_object_get(labels, "com.docker.compose.config-hash")),
+		p->services[0].config_hash);
+	assert_int_equal(strlen(p->services[0].config_hash), 64);
+	assert_string_equal(p->services[0].container_name, "app-web-1");
+}
+
+/* The hash follows what the container is, not how or where it is written. */
+static void test_config_hash(void **state)
+{
+	(void)state;
+	static const char *const same[] = {
+		HEAD "    environment: [A=1]\n    mem_limit: 64m\n",
+		"# a comment\n" HEAD
+		"    mem_limit: 67108864\n    environment: {A: 1}\n    depends_on: {x: {required: false}}\n",
+	};
+	static const char *const other[] = {
+		HEAD "    environment: [A=2]\n    mem_limit: 64m\n",
+		HEAD "    environment: [A=1]\n    mem_limit: 65m\n",
+		HEAD "    environment: [A=1]\n    mem_limit: 64m\n    container_name: else\n",
+	};
+	char first[65] = "";
+	for (size_t i = 0; i < ARRAY_LEN(same) + ARRAY_LEN(other); i++) {
+		struct err e;
+		auto_(compose) struct compose_project *p = NULL;
+		const char *yaml = i < ARRAY_LEN(same) ? same[i] : other[i - ARRAY_LEN(same)];
+		assert_int_equal(load(yaml, &p, &e), 0);
+		if (i == 0)
+			(void)snprintf(first, sizeof(first), "%s", p->services[0].config_hash);
+		else if (i < ARRAY_LEN(same))
+			assert_string_equal(p->services[0].config_hash, first);
+		else
+			assert_string_not_equal(p->services[0].config_hash, first);
+	}
+}
+
+static void test_warnings(void **state)
+{
+	(void)state;
+	struct err e;
+	auto_(compose) struct compose_project *p = NULL;
+	assert_int_equal(
+		load("version: '3'\nservices:\n  a:\n    image: dir:r\n    build: .\n    restart: no\n"
+		     "    environment: ['X=$NOTSET$NOTSET']\n  b:\n    image: dir:r\n    command: $NOTSET\n",
+			&p, &e),
+		0);
+	static const char *const want[] = {
+		"compose.yaml:7: variable NOTSET is not set and is replaced by nothing",
+		"compose.yaml:1: version: ignored: it is obsolete and chooses nothing",
+		"compose.yaml:4: services.a.build: ignored: images are not built here",
+		"compose.yaml:6: services.a.restart: without quotes no is a boolean to YAML; taken as \"no\"",
+		"no networks: each service has a private loopback and cannot reach the others (network_mode: host or "
+		"service:NAME shares one)",
+	};
+	size_t n = 0;
+	for (; p->warnings[n]; n++)
+		assert_string_equal(p->warnings[n], n < ARRAY_LEN(want) ? want[n] : "no more");
+	assert_int_equal(n, ARRAY_LEN(want));
+}
+
+/* Several mistakes are told at once, and never more than fit. */
+static void test_many_errors(void **state)
+{
+	(void)state;
+	struct err e;
+	struct compose_project *p = NULL;
+	assert_int_equal(load(HEAD "    ports: [80]\n    memory: 5m\n    tty: maybe\n", &p, &e), -EINVAL);
+	assert_string_equal(e.text,
+		"compose.yaml:4:5: services.web.ports: published ports are not built yet\n"
+		"compose.yaml:5:5: services.web.memory: unknown key; did you mean mem_limit?");
+	auto_(buf) struct buf text = { 0 };
+	assert_int_equal(buf_puts(&text, HEAD), 0);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(buf_printf(&text, "    unknown_key_%d: 1\n", i), 0);
+	assert_int_equal(load(text.data, &p, &e), -EINVAL);
+	assert_null(p);
+	const char *last = strrchr(e.text, '\n');
+	assert_non_null(last);
+	assert_non_null(strstr(last, ": unknown key")); /* cut between lines only */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_config_hash),
+		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_many_errors),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
