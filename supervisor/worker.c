@@ -181,7 +181,7 @@ static void tell(struct worker *w, int r, const struct err *e)
 	w->out = (struct buf){ 0 };
 	worker_done_fn done = w->done;
 	void *cookie = w->cookie;
-	done(cookie, r, e, out.data ? out.data : "", out.len);
+	done(cookie, r, e, out.len ? out.data : "", out.len);
 }
 
 static void on_ended(evutil_socket_t fd, short events, void *cookie)

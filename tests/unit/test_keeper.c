@@ -273,7 +273,7 @@ static void scene_survive(void)
 
 static void scene_back_off(void)
 {
-	char name[16];
+	char name[24];
 	connect_keeper();
 	unsigned turn = keeper_limits(scene.keeper)->starts;
 	(void)snprintf(name, sizeof(name), "start%u", turn);
@@ -364,7 +364,7 @@ static void scene_signals(void)
 	int fd = open_signals(); /* only now: the first signal has waited */
 	NEED(next_signal(fd) == SIGTERM);
 	for (int i = 0;; i++) {
-		char name[16];
+		char name[24];
 		int sig = next_signal(fd);
 		(void)snprintf(name, sizeof(name), "got%d", i);
 		mark(name, sig);
@@ -853,7 +853,7 @@ static void test_back_off(void **state)
 	prepare(&t);
 	start_with(&t, "back_off", NULL);
 	for (int i = 1; i <= 6; i++) {
-		char name[16];
+		char name[24];
 		(void)snprintf(name, sizeof(name), "start%d", i);
 		at[i] = await_mark(&t, name);
 	}
@@ -878,7 +878,7 @@ static void test_signals(void **state)
 	(void)usleep(100000);
 	assert_int_equal(kill(t.keeper, SIGTSTP), 0); /* kept away: a stopped keeper would answer nobody */
 	for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
-		char name[16];
+		char name[24];
 		assert_int_equal(kill(t.keeper, sent[i]), 0);
 		(void)snprintf(name, sizeof(name), "got%zu", i);
 		assert_int_equal(await_mark(&t, name), sent[i]);
