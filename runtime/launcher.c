@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include "base/buf.h"
@@ -290,10 +291,40 @@ static int check_sysctls(const struct spec *spec, struct err *e)
 	return 0;
 }
 
+static int64_t host_id_of_root(const struct spec_id_map *maps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (maps[i].container_id == 0)
+			return maps[i].host_id;
+	return -1;
+}
+
+/* Pipes of ours are to become the container user's. From inside a user namespace that is possible only for what belongs
+ * to one of its ids: its root, who gives it on. False: they stay as they are. */
+static bool give_pipes(const struct launch_state *s, const struct launch_args *args)
+{
+	const struct spec *spec = args->spec;
+	struct stat st;
+
+	if (!args->own_pipes || !is_user_ns(spec))
+		return args->own_pipes;
+	int64_t uid = host_id_of_root(spec->uid_maps, spec->n_uid_maps);
+	int64_t gid = host_id_of_root(spec->gid_maps, spec->n_gid_maps);
+	if (uid < 0 || gid < 0)
+		return false;
+	for (size_t i = 0; i < 3; i++) {
+		int fd = s->init.stdio[i];
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+			fchown(fd, (uid_t)uid, (gid_t)gid) < 0)
+			return false;
+	}
+	return true;
+}
+
 static int build_plan(struct launch_state *s, const struct launch_args *args, struct err *e)
 {
 	struct buf *plan = calloc(1, sizeof(*plan)); /* lives as long as this process */
-	struct plan_extra extra = { .reaper = args->spec->init, .chown_pipes = args->own_pipes };
+	struct plan_extra extra = { .reaper = args->spec->init, .chown_pipes = give_pipes(s, args) };
 	if (!plan)
 		return err_set(e, ENOMEM, "plan");
 	if (!args->spec->process.args)

@@ -265,7 +265,8 @@ _Noreturn void init_run(const struct init_job *job)
 
 	stage_init(&c, job->plan, job->report_fd);
 	c.priv = &init;
-	c.proc_fd = job->proc_fd;
+	/* In a user namespace the launcher has done what it is for: there we are not the owner of our own files in it. */
+	c.proc_fd = job->user_ns ? -1 : job->proc_fd;
 	c.root_fd = job->root_fd;
 	c.reaper_fd = job->stage_fd;
 	memcpy(c.stdio, job->stdio, sizeof(c.stdio));

@@ -64,8 +64,12 @@ static int bind_node(struct stage_ctx *c, int dir, const char *name, int tree)
 	if (made < 0 && errno != EEXIST)
 		return stage_say(c, errno, "make a place for device", name);
 	auto_close int target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (target < 0)
+	struct stat st;
+	if (target < 0 || fstat(target, &st) < 0)
 		return stage_say(c, errno, "open the place for device", name);
+	/* Made by the image, it may be any kind of file; upon a symbolic link or a directory nothing is mounted. */
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return stage_say(c, EEXIST, "something else has the name of device", name);
 	int r = init_move_mount(tree, target);
 	if (r < 0)
 		return stage_say(c, -r, "attach device", name);

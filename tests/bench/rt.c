@@ -4,7 +4,8 @@
  * usage (root): rt [-r ROOTFS | -c CONFIG.json] [-g GROUP] [-n ROUNDS] [-u] [-i] [ARGS...]
  *   -r  the sample container over this root; ARGS are what it runs (default: true)
  *   -u  with a user namespace   -i  with the reaper   -p  in the host's pid namespace
- *   -n  so often; prints median, p10 and p90 of one run, from launch_begin() to the reaped exit
+ *   -n  so often; prints median, p10 and p90 of one run, from launch_begin() to the removed cgroup, then the medians of its
+ *       parts
  * Ends as the container ended; 125 when it did not start.
  */
 #include <stdio.h>
@@ -82,22 +83,36 @@ static int by_time(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int64_t median(int64_t *took, int n)
+{
+	qsort(took, (size_t)n, sizeof(*took), by_time);
+	return took[n / 2] / 1000;
+}
+
 static int measure(const struct launch_args *args, int rounds, struct err *e)
 {
-	auto_free int64_t *took = calloc((size_t)rounds, sizeof(*took));
+	static const char *const names[SAMPLE_MARKS] = { "forked", "init", "ready", "running", "reaped",
+		"removed" };
+	auto_free int64_t *took = calloc((size_t)rounds * (SAMPLE_MARKS + 1), sizeof(*took));
 	if (!took)
 		return err_set(e, ENOMEM, "times");
 	for (int i = 0; i < rounds; i++) {
-		int64_t start = clock_mono_ns();
+		int64_t start = clock_mono_ns(), before = start;
 		int r = sample_run(args, e);
-		took[i] = clock_mono_ns() - start;
 		if (r != 0)
 			return r;
+		took[i] = clock_mono_ns() - start;
+		for (int k = 0; k < SAMPLE_MARKS; k++) {
+			took[(k + 1) * rounds + i] = sample_marks[k] - before;
+			before = sample_marks[k];
+		}
 	}
-	qsort(took, (size_t)rounds, sizeof(*took), by_time);
-	(void)printf("rounds %d median %lld us p10 %lld p90 %lld\n", rounds,
-		(long long)(took[rounds / 2] / 1000), (long long)(took[rounds / 10] / 1000),
-		(long long)(took[rounds * 9 / 10] / 1000));
+	long long all = median(took, rounds);
+	(void)printf("rounds %d median %lld us p10 %lld p90 %lld:", rounds, all,
+		(long long)(took[rounds / 10] / 1000), (long long)(took[rounds * 9 / 10] / 1000));
+	for (int k = 0; k < SAMPLE_MARKS; k++)
+		(void)printf(" %s %lld", names[k], (long long)median(took + (k + 1) * rounds, rounds));
+	(void)printf("\n");
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "runtime/caps.h"
 #include "runtime/launch.h"
 #include "runtime/spec.h"
@@ -85,6 +86,18 @@ static inline void sample_new_user_ns(struct spec *s)
 	s->n_uid_maps = s->n_gid_maps = 1;
 }
 
+/* When the last sample_run() came to each point, clock_mono_ns(). */
+enum sample_mark {
+	SAMPLE_BEGUN,
+	SAMPLE_INIT,
+	SAMPLE_READY,
+	SAMPLE_RUNNING,
+	SAMPLE_REAPED,
+	SAMPLE_REMOVED,
+	SAMPLE_MARKS
+};
+static int64_t sample_marks[SAMPLE_MARKS];
+
 struct sample {
 	struct launch launch;
 	struct launch_result init; /* LAUNCH_INIT */
@@ -108,7 +121,7 @@ static inline int sample_until(struct sample *t, enum launch_event wanted, struc
 		if (r < 0)
 			return r;
 		if (got.event == LAUNCH_INIT)
-			t->init = got;
+			t->init = got, sample_marks[SAMPLE_INIT] = clock_mono_ns();
 		if (got.event == LAUNCH_CONSOLE)
 			t->console_fd = got.console_fd;
 		if (got.event == LAUNCH_FAILED) {
@@ -137,6 +150,7 @@ static inline int sample_end(struct sample *t, struct cgroup_root *cgroups, cons
 	(void)sample_reap(t->launch.launcher_pid);
 	if (t->init.pid > 0)
 		status = sample_reap(t->init.pid);
+	sample_marks[SAMPLE_REAPED] = clock_mono_ns();
 	own_close(&t->init.pidfd);
 	own_close(&t->console_fd);
 	struct err e = { 0 };
@@ -154,12 +168,16 @@ static inline int sample_run(const struct launch_args *args, struct err *e)
 	int r = launch_begin(args, &t.launch, e);
 	if (r < 0)
 		return r;
+	sample_marks[SAMPLE_BEGUN] = clock_mono_ns();
 	r = sample_until(&t, LAUNCH_READY, e);
+	sample_marks[SAMPLE_READY] = clock_mono_ns();
 	if (r == 0)
 		r = launch_release(&t.launch, e);
 	if (r == 0)
 		r = sample_until(&t, LAUNCH_RUNNING, e);
+	sample_marks[SAMPLE_RUNNING] = clock_mono_ns();
 	int code = sample_end(&t, args->cgroups, args->cgroup_path);
+	sample_marks[SAMPLE_REMOVED] = clock_mono_ns();
 	return r < 0 ? t.exit_code : code;
 }
 
