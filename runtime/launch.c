@@ -94,6 +94,8 @@ static int launcher_failed(
 {
 	m->text[sizeof(m->text) - 1] = '\0';
 	(void)err_say(e, m->err, "%s", m->text);
+	if (l->phase == PHASE_BEGUN)
+		out->pid = m->pid;
 	return failed(l, out, m->exit_code);
 }
 

@@ -35,6 +35,7 @@ struct launch_init_msg { /* the pidfd rides along */
 struct launch_failed_msg {
 	uint32_t type;
 	int32_t err, exit_code;
+	int32_t pid; /* an init to reap, 0: none */
 	char text[ERR_TEXT_MAX];
 };
 

@@ -36,7 +36,9 @@ uint64_t launcher_ns_flag(enum spec_ns ns)
 
 _Noreturn void launcher_fail(struct launch_state *s, int r, const struct err *e)
 {
-	struct launch_failed_msg m = { .type = LAUNCH_MSG_FAILED, .err = -r, .exit_code = 128 };
+	struct launch_failed_msg m = {
+		.type = LAUNCH_MSG_FAILED, .err = -r, .exit_code = 128, .pid = s->pid
+	};
 
 	if (s->pidfd >= 0)
 		(void)sys_pidfd_send_signal(s->pidfd, SIGKILL);
@@ -158,13 +160,13 @@ static int write_map(
 	return r < 0 ? err_set(e, -r, "user namespace: write %s", file) : 0;
 }
 
+/* 1: the init has ended or is about to, and will say why when it is on record. */
 static int receive_sync(int sync, struct init_sync *out, struct err *e)
 {
 	ssize_t n = recv(sync, out, sizeof(*out), 0);
 	if (n < 0)
 		return err_set(e, errno, "hear from the container's init");
-	/* It failed, and has said so itself. */
-	return n == sizeof(*out) ? 0 : err_say(e, EPIPE, "the container's init ended");
+	return n == sizeof(*out) ? 0 : 1;
 }
 
 static int send_sync(int sync, char byte, struct err *e)
@@ -184,6 +186,8 @@ static int map_users(struct launch_state *s, int sync, struct err *e)
 		return 0;
 	if (s->init.late_ns)
 		r = receive_sync(sync, &got, e);
+	if (r == 1)
+		return 0;
 	if (r == 0)
 		r = write_map(s->init.proc_fd, s->pid, "uid_map", spec->uid_maps, spec->n_uid_maps, e);
 	if (r == 0)
@@ -202,7 +206,7 @@ static int netns_inode(struct launch_state *s, int sync, uint64_t *out, struct e
 		int r = receive_sync(sync, &got, e);
 		if (r == 0)
 			*out = got.netns_inode;
-		return r;
+		return r < 0 ? r : 0;
 	}
 	if (s->init.spec->ns[SPEC_NS_NET].mode == SPEC_NS_HOST)
 		return 0;
@@ -256,11 +260,12 @@ static int clone_init(struct launch_state *s, int sync[2], struct err *e)
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (unsigned)s->cgroup_dirfd;
 	}
-	s->pid = sys_clone3(&args);
-	if (s->pid < 0)
+	pid_t pid = sys_clone3(&args);
+	if (pid < 0)
 		return err_set(e, errno, "clone the container's init");
-	if (s->pid == 0)
+	if (pid == 0)
 		become_init(s, sync[1], sync[0]);
+	s->pid = pid;
 	s->pidfd = pidfd;
 	(void)close(sync[1]);
 	return 0;

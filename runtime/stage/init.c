@@ -184,10 +184,7 @@ static int restore_limits(struct stage_ctx *c)
 static int wait_recorded(struct stage_ctx *c)
 {
 	fault_point("init.mounted");
-	int r = wait_launcher(c, INIT_SYNC_RECORDED);
-	if (r == 0)
-		(void)close(job_of(c)->sync_fd);
-	return r;
+	return wait_launcher(c, INIT_SYNC_RECORDED);
 }
 
 static const struct stage_step init_steps[] = {
@@ -223,6 +220,22 @@ static const struct stage_step joined_steps[] = {
 	{ "limits", restore_limits },
 	{ "launcher", wait_recorded },
 };
+
+/* As stage_run(), but a failure is told only when the supervisor knows that there is an init: it has to reap us. */
+static void run_unrecorded(struct stage_ctx *c, const struct stage_step *steps, size_t n)
+{
+	char got;
+	for (size_t i = 0; i < n; i++) {
+		int r = steps[i].run(c);
+		if (r == 0)
+			continue;
+		(void)shutdown(
+			job_of(c)->sync_fd, SHUT_WR); /* the launcher need not wait for what we had to say */
+		while (read(job_of(c)->sync_fd, &got, 1) == 1 && got != INIT_SYNC_RECORDED)
+			;
+		stage_fail(c, steps[i].name, -r);
+	}
+}
 
 static void prepare_process(struct stage_ctx *c)
 {
@@ -274,9 +287,9 @@ _Noreturn void init_run(const struct init_job *job)
 	reset_signals();
 	fault_point("init.cloned");
 	if (job->root_fd >= 0) {
-		stage_run(&c, init_steps, ARRAY_LEN(init_steps));
+		run_unrecorded(&c, init_steps, ARRAY_LEN(init_steps));
 	} else {
-		stage_run(&c, joined_steps, ARRAY_LEN(joined_steps));
+		run_unrecorded(&c, joined_steps, ARRAY_LEN(joined_steps));
 		c.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (c.root_fd < 0)
 			stage_fail(&c, "root", errno);

@@ -126,6 +126,8 @@ static inline int sample_until(struct sample *t, enum launch_event wanted, struc
 			t->console_fd = got.console_fd;
 		if (got.event == LAUNCH_FAILED) {
 			t->exit_code = got.exit_code;
+			if (got.pid > 0)
+				t->init.pid = got.pid;
 			return -e->code;
 		}
 		if (got.event == wanted)
