@@ -250,9 +250,13 @@ static int chown_pipe(struct stage_ctx *c, int fd)
 		return stage_say(c, errno, "stat a pipe of standard input and output", NULL);
 	if (!S_ISFIFO(st.st_mode) || st.st_uid == c->uid)
 		return 0;
-	if (fchown(fd, c->uid, (gid_t)-1) < 0)
-		return stage_say(c, errno, "give a pipe of standard input and output to the user", NULL);
-	return 0;
+	if (fchown(fd, c->uid, (gid_t)-1) == 0)
+		return 0;
+	/* In a user namespace whose ids do not cover the pipe's owner: the process can use it, if not reopen it. Who made
+	 * the pipe can do better, by giving it to the namespace's root. */
+	if (errno == EPERM || errno == EINVAL)
+		return 0;
+	return stage_say(c, errno, "give a pipe of standard input and output to the user", NULL);
 }
 
 /* A source among 0, 1, 2 would be overwritten before its turn. */
