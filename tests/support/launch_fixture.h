@@ -104,8 +104,7 @@ static inline void make_root(const char *name, char out[PATH_MAX])
 	(void)under(path, out, "bin/busybox");
 	assert_int_equal(link(under(from, fix.dir, "busybox"), path), 0);
 	for (size_t i = 0; i < ARRAY_LEN(applets); i++) {
-		(void)snprintf(path, sizeof(path), "%s/bin/%s", out, applets[i]);
-		assert_int_equal(symlink("busybox", path), 0);
+		assert_int_equal(symlink("busybox", under(path, under(from, out, "bin"), applets[i])), 0);
 	}
 }
 
