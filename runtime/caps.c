@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <strings.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
@@ -80,6 +83,19 @@ uint64_t caps_all(void)
 		text_parse_int(text, 0, 63, &last) < 0)
 		last = (int64_t)ARRAY_LEN(names) - 1;
 	return last == 63 ? UINT64_MAX : BIT(last + 1) - 1;
+}
+
+uint64_t caps_own(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	uint64_t own = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	for (int cap = 0; cap < 64; cap++)
+		if ((own & BIT(cap)) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 1)
+			own &= ~BIT(cap);
+	return own;
 }
 
 uint64_t caps_docker_default(void)

@@ -16,6 +16,8 @@ int caps_from_name(const char *name);
 const char *caps_name(int cap);
 /* All that this kernel has (/proc/sys/kernel/cap_last_cap). */
 uint64_t caps_all(void);
+/* What this process itself holds and may pass on: permitted and in its bounding set. */
+uint64_t caps_own(void);
 uint64_t caps_docker_default(void);
 /* Docker's tweak: base set, add and drop lists ("ALL" allowed); NULL lists are empty. */
 int caps_tweak(uint64_t base, const char *const *add, const char *const *drop, uint64_t *out, struct err *e);

@@ -156,7 +156,7 @@ struct config {
 struct config_image {
 	char **entrypoint, **cmd, **env;
 	char **labels; /* key, value, ..., NULL */
-	const char *user, *working_dir, *stop_signal;
+	const char *user, *working_dir, *stop_signal, *hostname;
 	char **volumes; /* targets */
 };
 

@@ -21,7 +21,8 @@ static bool said(const json_t *doc, const char *key)
 	return !fields_is_empty(json_object_get(doc, key));
 }
 
-static int fill_hostname(const struct config *c, json_t *doc, const char *id)
+static int fill_hostname(
+	const struct config *c, json_t *doc, const char *id, const struct config_image *image)
 {
 	char name[SHORT_ID + 1], host[HOST_NAME_MAX + 1] = "";
 	/* Joined to another's network or the host's UTS namespace it has no name of its own, and Docker refuses one. */
@@ -30,6 +31,8 @@ static int fill_hostname(const struct config *c, json_t *doc, const char *id)
 		return 0;
 	if (c->ns[SPEC_NS_NET].mode == CONFIG_NS_HOST && gethostname(host, sizeof(host) - 1) == 0 && *host)
 		return put(doc, "Hostname", json_string(host));
+	if (image && image->hostname && *image->hostname)
+		return put(doc, "Hostname", json_string(image->hostname));
 	size_t n = strnlen(id, SHORT_ID);
 	memcpy(name, id, n);
 	name[n] = '\0';
@@ -165,7 +168,7 @@ int config_complete(struct config *c, const char *id, const struct config_image 
 	auto_(json) json_t *doc = json_deep_copy(c->doc);
 	if (!doc)
 		return config_no_memory(e);
-	r = fill_hostname(c, doc, id);
+	r = fill_hostname(c, doc, id, image);
 	if (r == 0 && image)
 		r = merge_image(c, doc, image);
 	if (r < 0)
