@@ -302,6 +302,7 @@ static int open_oom_v2(int dirfd, struct cgroup_oom *out, struct err *e)
 	struct epoll_event want = { .events = EPOLLPRI | EPOLLET };
 	if (set < 0 || epoll_ctl(set, EPOLL_CTL_ADD, events, &want) < 0)
 		return err_set(e, errno, "watch memory.events");
+	(void)epoll_wait(set, &want, 1, 0); /* a file that was never read counts as changed once */
 	out->fd = take_fd(&set);
 	out->source_fd = take_fd(&events);
 	return 0;

@@ -899,7 +899,9 @@ static int setup(void **state)
 {
 	(void)state;
 	(void)snprintf(root_name, sizeof(root_name), "berth-test-%d", (int)getpid());
-	if (cgroup_root_open(root_name, NULL, &root, &e) < 0) {
+	pid_t self = getpid();
+	if (cgroup_enter_leaf(root_name, &self, 1, &e) < 0 ||
+		cgroup_root_open(root_name, NULL, &root, &e) < 0) {
 		print_message("%s\n", e.text);
 		return -1;
 	}
