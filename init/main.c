@@ -55,7 +55,7 @@ __attribute__((noreturn)) static void rest(void)
 
 static void on_fatal_signal(int sig)
 {
-	say("fatal signal ", say_number(sig), " in PID 1: only reaping from here on", NULL);
+	say("fatal signal ", say_number(sig), " in PID 1: only reaping from here on");
 	if (sock >= 0)
 		(void)close(sock); /* lets the supervisor end its containers in order */
 	rest();
@@ -65,7 +65,7 @@ __attribute__((noreturn)) static void end(int status)
 {
 	if (getpid() != 1)
 		_exit(status);
-	say("the supervisor ended with status ", say_number(status), "; PID 1 stays", NULL);
+	say("the supervisor ended with status ", say_number(status), "; PID 1 stays");
 	rest();
 }
 
@@ -74,7 +74,7 @@ static void give_up(void)
 	struct keeper_msg_slot ended;
 	int64_t until = say_mono_ns() + KILL_TIME;
 
-	say("asked to end and no supervisor comes up: killing what is left", NULL);
+	say("asked to end and no supervisor comes up: killing what is left");
 	do {
 		while (reap_one(0, &ended))
 			continue;
@@ -96,7 +96,7 @@ static void start_supervisor(void)
 	slots_set_all_told();
 	int pid = spawn_supervisor(keeper.image.current, &sock);
 	if (pid < 0) {
-		say("start the supervisor: ", strerror(-pid), NULL);
+		say("start the supervisor: ", strerror(-pid));
 		life_not_started(&keeper.life, now);
 		return;
 	}
@@ -199,7 +199,7 @@ static void supervisor_died(const struct keeper_msg_slot *how)
 		how->code == CLD_EXITED ? " ended with status " : " was killed by signal ",
 		say_number(how->value),
 		rolled_back ? " before it was ready: back to the previous binary" : "", "; next start in ",
-		say_number(wait_ms), " ms", NULL);
+		say_number(wait_ms), " ms");
 }
 
 /* ---- the loop */
@@ -271,7 +271,7 @@ __attribute__((noreturn)) static void loop(void)
 			continue;
 		case LIFE_KILL:
 			say("supervisor ", say_number(keeper.life.pid),
-				" does not answer its deadline: killed", NULL);
+				" does not answer its deadline: killed");
 			(void)kill(keeper.life.pid, SIGKILL);
 			continue;
 		case LIFE_GIVE_UP:
@@ -349,23 +349,23 @@ int main(int argc, char **argv, char **envp)
 
 	open_standard_descriptors();
 	if (argc <= at || argv[at][0] == '-') {
-		say("usage: berth-init [--] BERTH ARGS...", NULL);
+		say("usage: berth-init [--] BERTH ARGS...");
 		end(2);
 	}
 	take_over_signals();
 	if (signals_fd < 0) {
-		say("signalfd: ", strerror(errno), NULL);
+		say("signalfd: ", strerror(errno));
 		end(1);
 	}
 	descriptors_init(raise_descriptor_limit());
 	int r = image_open(&keeper.image, argv[at]);
 	if (r < 0) {
-		say("load ", argv[at], ": ", strerror(-r), NULL);
+		say("load ", argv[at], ": ", strerror(-r));
 		end(1);
 	}
 	r = spawn_init(argv + at - 1, envp);
 	if (r < 0) {
-		say("start: ", strerror(-r), NULL);
+		say("start: ", strerror(-r));
 		end(1);
 	}
 	(void)prctl(PR_SET_NAME, "berth-init");

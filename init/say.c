@@ -1,7 +1,6 @@
 #include "init/say.h"
 
 #include <poll.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,17 +21,14 @@ const char *say_number(int64_t n)
 	return p;
 }
 
-void say(const char *first, ...)
+void say_line(const char *const *parts)
 {
 	char line[400] = "berth-init: ";
 	size_t len = strlen(line);
-	va_list ap;
 
-	va_start(ap, first);
-	for (const char *part = first; part; part = va_arg(ap, const char *))
-		for (; *part && len < sizeof(line) - 1; part++)
+	for (; *parts; parts++)
+		for (const char *part = *parts; *part && len < sizeof(line) - 1; part++)
 			line[len++] = (unsigned char)*part < 0x20 ? '?' : *part;
-	va_end(ap);
 	line[len++] = '\n';
 
 	/* The description is shared with others, so it stays blocking; a pipe that polls writable takes a line whole. */

@@ -77,7 +77,7 @@ __attribute__((noreturn)) static void run_child(int image_fd, int sock)
 	/* All else is CLOEXEC; this is for what the keeper's own starter may have left open. */
 	(void)syscall(SYS_close_range, KEEPER_FD + 1, ~0U, 4 /* CLOSE_RANGE_CLOEXEC: since 5.11 */);
 	(void)syscall(SYS_execveat, image_fd, "", child_argv, child_envp, AT_EMPTY_PATH);
-	say("execute the supervisor: ", strerror(errno), NULL);
+	say("execute the supervisor: ", strerror(errno));
 	_exit(127);
 }
 

@@ -20,7 +20,7 @@ struct keeper {
 	int sock;
 	uint32_t serial;
 	bool gone, gone_told;
-	bool *freed; /* set while callbacks run: one of them may free us */
+	bool telling, closed; /* a callback may close us, while its caller still needs the memory */
 	struct keeper_limits limits;
 	struct event *readable, *later; /* NULL without a loop */
 	keeper_exit_fn on_exit;
@@ -81,22 +81,20 @@ static void unqueue_exit(struct keeper *k, pid_t pid, uint64_t start_ticks)
 
 static void tell(struct keeper *k)
 {
-	bool freed = false;
-	k->freed = &freed;
-	while (k->head < k->tail) {
+	k->telling = true;
+	while (k->head < k->tail && !k->closed) {
 		struct keeper_exit first = k->queue[k->head++];
 		k->on_exit(k->cookie, &first);
-		if (freed)
-			return;
 	}
-	k->head = k->tail = 0;
-	if (k->gone && !k->gone_told) {
+	if (!k->closed)
+		k->head = k->tail = 0;
+	if (k->gone && !k->gone_told && !k->closed) {
 		k->gone_told = true;
 		k->on_gone(k->cookie);
-		if (freed)
-			return;
 	}
-	k->freed = NULL;
+	k->telling = false;
+	if (k->closed)
+		keeper_free(k);
 }
 
 static void mark_gone(struct keeper *k)
@@ -272,18 +270,28 @@ static int say_hello(struct keeper *k, struct err *e)
 	return 0;
 }
 
+static struct keeper *new_keeper(void)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+	/* Room for every slot at once: an exit must not be lost for want of memory. Untouched, it takes none. */
+	struct keeper_exit *queue = calloc(KEEPER_SLOTS, sizeof(*queue));
+	if (!k || !queue) {
+		free(k);
+		free(queue);
+		return NULL;
+	}
+	k->sock = -1;
+	k->queue = queue;
+	k->room = KEEPER_SLOTS;
+	return k;
+}
+
 int keeper_open(int sock_fd, struct event_base *base, keeper_exit_fn on_exit, keeper_gone_fn on_gone,
 	void *cookie, struct keeper **out, struct err *e)
 {
 	auto_close int sock = sock_fd;
-	auto_(keeper) struct keeper *k = calloc(1, sizeof(*k));
+	auto_(keeper) struct keeper *k = new_keeper();
 	if (!k)
-		return err_set(e, ENOMEM, "connect to the keeper");
-	k->sock = -1;
-	/* Room for every slot at once: an exit must not be lost for want of memory. Untouched, it takes none. */
-	k->room = KEEPER_SLOTS;
-	k->queue = calloc(k->room, sizeof(*k->queue));
-	if (!k->queue)
 		return err_set(e, ENOMEM, "connect to the keeper");
 	int r = io_set_nonblock(sock, true);
 	if (r < 0)
@@ -309,13 +317,15 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
-	if (k->freed)
-		*k->freed = true;
 	if (k->readable)
 		event_free(k->readable);
 	if (k->later)
 		event_free(k->later);
+	k->readable = k->later = NULL;
 	own_close(&k->sock);
+	k->closed = true;
+	if (k->telling)
+		return; /* tell() does the rest */
 	free(k->queue);
 	free(k);
 }
