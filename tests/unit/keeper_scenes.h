@@ -139,6 +139,7 @@ static pid_t clone_child(int gate, int status, uint64_t *start)
 	pid_t pid = sys_clone3(&how);
 	if (pid == 0) {
 		char byte;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* with the keeper, should the scene fail */
 		if (gate >= 0)
 			(void)!read(gate, &byte, 1);
 		if (status < 0)
