@@ -6,7 +6,8 @@
  *     StopGraceNs  integer, the exact stop_grace_period (StopTimeout is whole seconds, rounded up)
  *     Upper        "tmpfs" or "disk"; Root: "shared" or "overlay" (x-berth)
  * "Cmd": [] and "Entrypoint": [] mean cleared: the image's own is not used. Every service without network_mode gets
- * NetworkMode "none", a private loopback. Labels com.docker.compose.* name project, service, number and config hash.
+ * NetworkMode "none", a private loopback. Labels com.docker.compose.* name project, service, number, config hash, files
+ * and dependencies ("db:service_started:false,...", the last word is restart).
  *
  * Source:  the Compose specification; api/swagger.yaml of moby for the bodies.
  * Units:   bytes, nanoseconds, as the body's members have them.
@@ -81,6 +82,8 @@ struct compose_project {
 };
 
 int compose_load(const struct compose_request *req, struct compose_project **out, struct err *e);
+/* An empty project in memory of its own, for who knows only a name; NULL when memory is out. */
+struct compose_project *compose_new(void);
 void compose_free(struct compose_project *p);
 
 /* The project as JSON (a worker's answer, and what `config` prints), and back. */

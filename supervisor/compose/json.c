@@ -242,16 +242,11 @@ static int read_project(struct reader *rd, const json_t *json)
 
 int compose_from_json(const json_t *json, struct compose_project **out, struct err *e)
 {
-	auto_(arena) struct arena *arena = arena_new();
-	struct compose_project *p = arena ? arena_alloc(arena, sizeof(*p)) : NULL;
+	auto_(compose) struct compose_project *p = compose_new();
 	if (!p)
 		return err_set(e, ENOMEM, "read a project");
-	p->arena = take_ptr(&arena);
 	int r = read_project(&(struct reader){ .p = p, .err = e }, json);
-	if (r < 0) {
-		compose_free(p);
-		return r;
-	}
-	*out = p;
-	return 0;
+	if (r == 0)
+		*out = take_ptr(&p);
+	return r;
 }

@@ -36,7 +36,7 @@ static const struct key depends_on_keys[] = {
 };
 
 static const struct key logging_keys[] = {
-	WORD("driver", "HostConfig.LogConfig.Type", "berth json-file local"),
+	{ .name = "driver", .apply = process_log_driver, .words = "berth json-file local" },
 	{ .name = "options", .shape = SHAPE_PAIRS, .apply = process_log_options },
 	END
 };

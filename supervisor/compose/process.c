@@ -308,6 +308,13 @@ int process_expose(struct load *l, const struct key *k, const struct node *v)
 	return service_put(l, v, "ExposedPorts", take_ptr(&ports));
 }
 
+/* There is one log; the names under which Docker's clients read theirs mean it too. */
+int process_log_driver(struct load *l, const struct key *k, const struct node *v)
+{
+	int r = value_word(l, v, k->words);
+	return r < 0 ? r : service_put_text(l, v, "HostConfig.LogConfig.Type", "json-file");
+}
+
 int process_log_options(struct load *l, const struct key *k, const struct node *v)
 {
 	(void)k;

@@ -10,6 +10,16 @@
 #include "supervisor/compose/select.h"
 #include "supervisor/compose/service.h"
 
+struct compose_project *compose_new(void)
+{
+	struct compose_project *p = calloc(1, sizeof(*p));
+	if (p && !(p->arena = arena_new())) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
 void compose_free(struct compose_project *p)
 {
 	if (!p)
@@ -18,7 +28,8 @@ void compose_free(struct compose_project *p)
 		json_decref(p->services[i].body);
 	for (size_t i = 0; i < p->n_volumes; i++)
 		json_decref(p->volumes[i].labels);
-	arena_free(p->arena); /* p itself is in it */
+	arena_free(p->arena);
+	free(p);
 }
 
 /* ---- the project's name ---- */
@@ -182,24 +193,19 @@ static int load_project(struct load *l)
 
 int compose_load(const struct compose_request *req, struct compose_project **out, struct err *e)
 {
-	auto_(arena) struct arena *arena = arena_new();
-	struct compose_project *p = arena ? arena_alloc(arena, sizeof(*p)) : NULL;
+	auto_(compose) struct compose_project *p = compose_new();
+	struct err own; /* the passes need a place for texts even when the caller wants none */
 	if (!p)
 		return err_set(e, ENOMEM, "load compose files");
-	p->warnings = arena_calloc(arena, COMPOSE_MAX_WARNINGS + 1, sizeof(char *));
+	p->warnings = arena_calloc(p->arena, COMPOSE_MAX_WARNINGS + 1, sizeof(char *));
 	if (!p->warnings)
 		return err_set(e, ENOMEM, "load compose files");
-	p->arena = take_ptr(&arena);
 
-	struct err own; /* the passes need a place for texts even when the caller wants none */
 	struct load l = { .arena = p->arena, .req = req, .project = p, .err = e ? e : &own };
 	l.in = (struct interpolate){ .arena = p->arena, .vars = &l.vars, .unset = tell_unset, .cookie = &l };
 	int r = load_project(&l);
 	buf_done(&l.errors);
-	if (r < 0) {
-		compose_free(p);
-		return r;
-	}
-	*out = p;
-	return 0;
+	if (r == 0)
+		*out = take_ptr(&p);
+	return r;
 }

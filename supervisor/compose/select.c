@@ -129,6 +129,8 @@ static int build(struct selection *s, struct candidate *c)
 	c->places = svc.places;
 	if (r == 0)
 		r = want_dependencies(s, c);
+	if (r == 0)
+		r = service_label(l);
 	load_leave(l, mark);
 	l->svc = NULL;
 	return r;

@@ -180,41 +180,58 @@ static int hash_body(struct load *l, struct compose_service *out)
 	return out->config_hash ? 0 : load_fail_memory(l);
 }
 
-/* What compose's own tools look for. Added behind the hash, which must not change when a file is moved. */
-static int add_project_labels(struct load *l, struct compose_service *out)
+/* "db:service_started:false,...": condition, and whether a restart follows (not built yet). */
+static int dependencies_text(struct load *l, const struct compose_service *out, struct buf *text)
 {
-	auto_(buf) struct buf files = { 0 };
+	for (size_t i = 0; i < out->n_depends_on; i++) {
+		const struct compose_dependency *d = &out->depends_on[i];
+		if (buf_printf(text, "%s%s:%s:false", i ? "," : "", d->service,
+			    compose_condition_name(d->condition)) < 0)
+			return load_fail_memory(l);
+	}
+	return 0;
+}
+
+static int set_label(struct load *l, json_t *labels, const char *name, const char *text)
+{
+	char key[80];
+	json_t *value;
+	(void)snprintf(key, sizeof(key), "com.docker.compose.%s", name);
+	int r = value_json(l, l->svc->node, text ? text : "", &value);
+	if (r < 0)
+		return r;
+	return json_object_set_new(labels, key, value) < 0 ? load_fail_memory(l) : 0;
+}
+
+int service_label(struct load *l)
+{
+	struct compose_service *out = l->svc->out;
+	auto_(buf) struct buf files = { 0 }, depends = { 0 };
+
 	for (char **f = l->project->config_files; *f; f++)
 		if (buf_printf(&files, "%s%s", files.len ? "," : "", *f) < 0)
 			return load_fail_memory(l);
+	int r = dependencies_text(l, out, &depends);
+	json_t *labels = json_object_get(out->body, "Labels");
+	if (r == 0 && !labels) {
+		labels = json_object();
+		r = json_object_set_new(out->body, "Labels", labels) < 0 ? load_fail_memory(l) : 0;
+	}
 	const struct {
-		const char *key, *value;
-	} labels[] = {
+		const char *name, *text;
+	} all[] = {
 		{ "project", l->project->name },
 		{ "service", out->name },
 		{ "container-number", "1" },
 		{ "oneoff", "False" },
 		{ "config-hash", out->config_hash },
+		{ "depends_on", depends.data },
 		{ "project.working_dir", l->project->working_dir },
-		{ "project.config_files", files.data ? files.data : "" },
+		{ "project.config_files", files.data },
 	};
-	json_t *all = json_object_get(out->body, "Labels");
-	if (!all) {
-		all = json_object();
-		if (json_object_set_new(out->body, "Labels", all) < 0)
-			return load_fail_memory(l);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
-		char key[80];
-		json_t *value;
-		(void)snprintf(key, sizeof(key), "com.docker.compose.%s", labels[i].key);
-		int r = value_json(l, l->svc->node, labels[i].value, &value);
-		if (r < 0)
-			return r;
-		if (json_object_set_new(all, key, value) < 0)
-			return load_fail_memory(l);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++)
+		r = set_label(l, labels, all[i].name, all[i].text);
+	return r;
 }
 
 /* Until networks exist, a service that names no network gets a loopback of its own; said once for the project. */
@@ -248,7 +265,5 @@ int service_build(struct load *l)
 		r = load_fail(l, l->svc->node, "image is missing");
 	if (r == 0)
 		r = default_network(l);
-	if (r == 0)
-		r = hash_body(l, out);
-	return r < 0 ? r : add_project_labels(l, out);
+	return r < 0 ? r : hash_body(l, out);
 }

@@ -23,6 +23,9 @@ struct service {
 
 /* Build the body of l->svc. */
 int service_build(struct load *l);
+/* Add the labels by which compose's tools know its containers. Behind the hash, which must not change when a file is
+ * moved, and when it is known which dependencies remain. */
+int service_label(struct load *l);
 
 int service_put(struct load *l, const struct node *at, const char *member, json_t *value);
 /* Borrowed; NULL when not set. */
@@ -44,7 +47,7 @@ service_handler service_apply_text, service_apply_bool, service_apply_int, servi
 service_handler process_image, process_command, process_working_dir, process_user, process_container_name,
 	process_hostname, process_labels, process_restart, process_stop_signal, process_stop_grace_period,
 	process_scale, process_platform, process_pull_policy, process_attach, process_expose,
-	process_log_options;
+	process_log_driver, process_log_options;
 int process_normalise_env_file(struct load *l, struct node **v);
 /* env_file, then environment over it. */
 int process_environment(struct load *l);

@@ -374,6 +374,9 @@ static void test_order(void **state)
 	assert_host(&c->services[2], "PidMode", "\"container:demo-x-1\"");
 	assert_int_equal(c->services[2].n_depends_on, 2);
 	assert_true(c->services[2].depends_on[0].required);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(c->services[2].body, "Labels"),
+				    "com.docker.compose.depends_on")),
+		"b:service_started:false,x:service_started:false");
 }
 
 static void test_profiles(void **state)
