@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/own.h"
 
 #define BATCH_MAX (256 * 1024)
@@ -93,12 +92,19 @@ static int add_record(
 	struct logfile *f, enum log_stream stream, char tag, const char *more, size_t len, int64_t now_ns)
 {
 	struct logfile_line *l = &f->line[stream];
-	char time[CLOCK_TEXT_MAX];
 
 	if (l->time_ns == 0)
 		l->time_ns = now_ns;
-	clock_format_rfc3339(l->time_ns, time);
-	int r = buf_printf(f->batch, "%s %s %c ", time, stream_names[stream], tag);
+	if (f->prefix_ns != l->time_ns) {
+		clock_format_rfc3339(l->time_ns, f->prefix);
+		f->prefix_ns = l->time_ns;
+	}
+	char head[] = " stdout F ";
+	memcpy(head + 1, stream_names[stream], 6);
+	head[8] = tag;
+	int r = buf_add(f->batch, f->prefix, strlen(f->prefix));
+	if (r == 0)
+		r = buf_add(f->batch, head, sizeof(head) - 1);
 	if (r == 0 && l->text.len)
 		r = buf_add(f->batch, l->text.data, l->text.len);
 	if (r == 0 && len)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 #define LOG_PIECE_MAX (16 * 1024)
@@ -28,6 +29,8 @@ struct logfile {
 		struct buf text; /* the unfinished line's bytes since its last P */
 		int64_t time_ns; /* of its first byte that was cut off as a P; 0: none was */
 	} line[LOG_STREAM_COUNT];
+	int64_t prefix_ns; /* the time that .prefix says; the same for all lines of a batch */
+	char prefix[CLOCK_TEXT_MAX];
 	uint64_t dropped_bytes; /* since the last time somebody took it */
 };
 

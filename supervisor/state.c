@@ -30,7 +30,7 @@ void state_set_starting(struct actual *a)
 	a->next_try_ns = CLOCK_NEVER;
 }
 
-void state_set_running(struct actual *a, int64_t started_ns)
+void state_set_running(struct actual *a, int64_t started_ns, int64_t started_mono_ns)
 {
 	a->starting = false;
 	a->running = true;
@@ -38,6 +38,7 @@ void state_set_running(struct actual *a, int64_t started_ns)
 	a->exit_code = 0;
 	a->error[0] = '\0';
 	a->started_ns = started_ns;
+	a->started_mono_ns = started_mono_ns;
 	a->next_try_ns = CLOCK_NEVER;
 }
 

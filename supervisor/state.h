@@ -37,6 +37,7 @@ struct actual {
 	int exit_code;
 	char error[ERR_TEXT_MAX]; /* of a failed start or removal */
 	int64_t started_ns, finished_ns;
+	int64_t started_mono_ns; /* the same start by the clock that is never set: how long it ran */
 	int restart_count;
 	int64_t next_try_ns; /* real time of the next restart, CLOCK_NEVER: none */
 	int64_t delay_ns;    /* the back-off that led there; 0 before the first */
@@ -45,7 +46,7 @@ struct actual {
 void state_init(struct actual *a);
 /* A launch begins: a new generation. */
 void state_set_starting(struct actual *a);
-void state_set_running(struct actual *a, int64_t started_ns);
+void state_set_running(struct actual *a, int64_t started_ns, int64_t started_mono_ns);
 void state_set_stopped(struct actual *a, int exit_code, int64_t finished_ns);
 void state_set_restarting(struct actual *a, int exit_code, int64_t finished_ns, int64_t next_try_ns);
 /* A start failed: docker keeps a code of an earlier run unless the failure says 126 or 127. */

@@ -29,7 +29,7 @@ static void test_life(void **state)
 	state_set_starting(&a);
 	assert_int_equal(a.generation, 1);
 	expect(&a, "created", "Created");
-	state_set_running(&a, NOW - 180 * NS_PER_S);
+	state_set_running(&a, NOW - 180 * NS_PER_S, 0);
 	a.pid = 4711;
 	expect(&a, "running", "Up 3 minutes");
 	a.paused = true;
@@ -40,7 +40,7 @@ static void test_life(void **state)
 	expect(&a, "restarting", "Restarting (9) 5 seconds ago");
 	state_set_starting(&a);
 	assert_int_equal(a.generation, 2);
-	state_set_running(&a, NOW);
+	state_set_running(&a, NOW, 0);
 	assert_int_equal(a.exit_code, 0);
 	assert_false(a.restarting);
 	state_set_stopped(&a, 7, NOW - 60 * NS_PER_S);
@@ -64,7 +64,7 @@ static void test_failed_start_keeps_an_older_code(void **state)
 	assert_string_equal(a.error, "no such device");
 	assert_string_equal(state_status(&a), "created");
 	state_set_starting(&a);
-	state_set_running(&a, NOW);
+	state_set_running(&a, NOW, 0);
 	assert_string_equal(a.error, "");
 	state_set_stopped(&a, 3, NOW);
 	state_set_starting(&a);
