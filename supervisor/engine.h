@@ -13,9 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "base/proc.h"
 #include "runtime/cgroup.h"
 #include "runtime/launch.h"
@@ -23,6 +25,9 @@
 
 struct container;
 struct keeper;
+struct worker_pool;
+
+#define ENGINE_BLOCK (64 * 1024)
 
 struct engine_options {
 	const char *name;      /* prefix of what is global to a host: "berth" */
@@ -32,7 +37,8 @@ struct engine_options {
 	const char *socket; /* path of the API's socket */
 	char **files;	    /* compose files, NULL-terminated; may be NULL */
 	enum log_level log_level;
-	int64_t stop_timeout_ns; /* for a container that names none */
+	int64_t stop_timeout_ns;	   /* for a container that names none */
+	char *made_log_root, *made_socket; /* options_done() frees these and .files */
 };
 
 /* Verbs that take time answer by one of these: r is 0 or -errno and e then says why (NULL on success). It is called from
@@ -67,6 +73,7 @@ struct engine {
 	struct cgroup_root *cgroups;
 	struct cgroup launch_group; /* NAME/launch: launchers and workers */
 	int leftovers_fd;	    /* write end that each of them holds */
+	struct worker_pool *workers;
 	struct launch_env *launch_env;
 	struct seccomp_cache *seccomp;
 
@@ -74,7 +81,11 @@ struct engine {
 	struct list execs;	/* struct exec_session.link */
 	struct list tombs;	/* exit records of removed containers, a minute each */
 	struct list subscribers;
-	bool stopping; /* no start, no restart any more */
+	struct list debts; /* groups that could not be removed yet, tried again until they are */
+	struct event *debt_timer, *exec_timer;
+	struct buf log_batch; /* shared by all log files, empty between calls */
+	char *block;	      /* ENGINE_BLOCK bytes that every read of a pipe goes through */
+	bool stopping;	      /* no start, no restart any more */
 };
 
 /* Directories and the loop; no keeper, no cgroups yet (daemon.c opens those in its order). */
@@ -96,5 +107,7 @@ void engine_emit(struct engine *en, const char *action, struct container *c, int
 /* Put together elsewhere: the API's listener (supervisor/api/) and the compose projects of -f (supervisor/project.c). */
 int api_start(struct engine *en, int listen_fd, struct err *e);
 int project_start_files(struct engine *en, struct err *e);
+
+OWN_DEFINE_PTR(engine, struct engine, engine_free)
 
 #endif

@@ -1,0 +1,190 @@
+#include "supervisor/engine.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "runtime/launch.h"
+#include "supervisor/container.h"
+#include "supervisor/debt.h"
+#include "supervisor/exec_session.h"
+#include "supervisor/keeper.h"
+#include "supervisor/seccomp_cache.h"
+#include "supervisor/waiter.h"
+#include "supervisor/worker.h"
+
+/* root[/sub], made when missing. Returns a descriptor of it. */
+static int open_dir(const char *root, mode_t root_mode, const char *sub, struct err *e)
+{
+	char path[4096];
+
+	int r = path_mkdirs(root, root_mode, e);
+	if (r < 0)
+		return r;
+	if (snprintf(path, sizeof(path), "%s%s%s", root, *sub ? "/" : "", sub) >= (int)sizeof(path))
+		return err_say(e, ENAMETOOLONG, "path is too long: %s", root);
+	if (*sub && (r = path_mkdirs(path, 0700, e)) < 0)
+		return r;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_set(e, errno, "open %s", path) : fd;
+}
+
+static int open_dirs(struct engine *en, struct err *e)
+{
+	const struct engine_options *o = &en->options;
+
+	/* The run root holds the socket, which a group may reach; nothing else below it is for others. */
+	if ((en->run_dirfd = open_dir(o->run_root, 0711, "containers", e)) < 0)
+		return en->run_dirfd;
+	if ((en->data_dirfd = open_dir(o->data_root, 0711, "containers", e)) < 0)
+		return en->data_dirfd;
+	if ((en->log_dirfd = open_dir(o->log_root, 0700, "", e)) < 0)
+		return en->log_dirfd;
+	return 0;
+}
+
+int engine_open(const struct engine_options *options, struct engine **out, struct err *e)
+{
+	auto_(engine) struct engine *en = calloc(1, sizeof(*en));
+
+	if (!en)
+		return err_set(e, ENOMEM, "make engine");
+	en->options = *options;
+	en->run_dirfd = en->data_dirfd = en->log_dirfd = en->leftovers_fd = -1;
+	en->launch_group.dirfd = -1;
+	list_init(&en->containers);
+	list_init(&en->execs);
+	list_init(&en->tombs);
+	list_init(&en->subscribers);
+	list_init(&en->debts);
+	int r = proc_boot_id(en->boot_id);
+	if (r < 0)
+		return err_set(e, -r, "read boot id");
+	if ((r = open_dirs(en, e)) < 0)
+		return r;
+	en->block = malloc(ENGINE_BLOCK);
+	en->base = event_base_new();
+	if (!en->block || !en->base)
+		return err_set(e, ENOMEM, "make event loop");
+	*out = take_ptr(&en);
+	return 0;
+}
+
+void engine_free(struct engine *en)
+{
+	if (!en)
+		return;
+	exec_session_free_all(en);
+	list_each_safe (struct container, c, &en->containers, link)
+		container_free(c);
+	waiter_forget_all(en);
+	debt_forget_all(en);
+	if (en->workers)
+		worker_pool_free(en->workers);
+	if (en->keeper)
+		keeper_free(en->keeper);
+	seccomp_cache_free(en->seccomp);
+	launch_env_free(en->launch_env);
+	if (en->launch_group.dirfd >= 0 || en->launch_group.n_v1)
+		cgroup_close(&en->launch_group);
+	cgroup_root_free(en->cgroups);
+	own_close(&en->leftovers_fd);
+	own_close(&en->run_dirfd);
+	own_close(&en->data_dirfd);
+	own_close(&en->log_dirfd);
+	buf_done(&en->log_batch);
+	free(en->block);
+	if (en->base)
+		event_base_free(en->base);
+	free(en);
+}
+
+struct later {
+	void (*fn)(void *cookie);
+	void *cookie;
+};
+
+static void run_later(evutil_socket_t fd, short what, void *cookie)
+{
+	struct later l = *(struct later *)cookie;
+	(void)fd;
+	(void)what;
+
+	free(cookie);
+	l.fn(l.cookie);
+}
+
+void engine_later(struct engine *en, void (*fn)(void *cookie), void *cookie)
+{
+	struct later *l = malloc(sizeof(*l));
+	static const struct timeval now = { 0, 0 };
+
+	if (!l)
+		abort();
+	*l = (struct later){ fn, cookie };
+	if (event_base_once(en->base, -1, EV_TIMEOUT, run_later, l, &now) < 0)
+		abort();
+}
+
+struct answer {
+	done_fn done;
+	void *cookie;
+	int r;
+	struct err e;
+};
+
+static void give_answer(void *cookie)
+{
+	struct answer *a = cookie;
+
+	a->done(a->cookie, a->r, a->r < 0 ? &a->e : NULL);
+	free(a);
+}
+
+void engine_answer(struct engine *en, done_fn done, void *cookie, int r, const struct err *e)
+{
+	if (!done)
+		return;
+	struct answer *a = calloc(1, sizeof(*a));
+	if (!a)
+		abort();
+	*a = (struct answer){ .done = done, .cookie = cookie, .r = r };
+	if (r < 0 && e)
+		a->e = *e;
+	else if (r < 0)
+		(void)err_set(&a->e, -r, "request");
+	engine_later(en, give_answer, a);
+}
+
+void engine_timer_arm(struct event *timer, int64_t delay_ns)
+{
+	struct timeval tv;
+
+	delay_ns = delay_ns < 0 ? 0 : delay_ns + 999; /* never early */
+	tv.tv_sec = (time_t)(delay_ns / NS_PER_S);
+	tv.tv_usec = (suseconds_t)(delay_ns % NS_PER_S / NS_PER_US);
+	if (event_add(timer, &tv) < 0)
+		abort();
+}
+
+void engine_subscribe(struct engine *en, struct engine_subscriber *s)
+{
+	list_append(&en->subscribers, &s->link);
+}
+
+void engine_unsubscribe(struct engine_subscriber *s)
+{
+	list_remove(&s->link);
+}
+
+void engine_emit(struct engine *en, const char *action, struct container *c, int value)
+{
+	struct engine_event ev = { clock_real_ns(), action, c, value };
+
+	log_info(action, "container=%.12s name=%s value=%d", c->id, c->name, value);
+	list_each_safe (struct engine_subscriber, s, &en->subscribers, link)
+		s->fn(s->cookie, &ev);
+}
