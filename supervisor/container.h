@@ -56,6 +56,7 @@ struct container {
 	struct stop_job *stop;
 	struct exit_job *exit;
 	struct remove_job *remove;
+	bool restarting_by_user; /* between the two halves of a restart: neither policy nor auto-remove acts */
 	struct event *restart_timer;
 };
 
@@ -69,7 +70,7 @@ struct container *container_by_name(struct engine *en, const char *name);
 /* body: docker's create body. name NULL: a random one. *warnings: an array the caller decrefs. -EEXIST: name in use. */
 int container_create(struct engine *en, const char *name, const json_t *body, struct container **out,
 	json_t **warnings, struct err *e);
-/* -EALREADY: it runs. A start that fails answers with the reason, and .actual has error and exit code (127, 126, 128): for the
+/* -EALREADY: it runs. In back-off it is started at once. A start that fails answers with the reason, and .actual has error and exit code (127, 126, 128): for the
  * first two the answer's code is EINVAL, as docker answers them by 400. */
 void container_start(struct container *c, done_fn done, void *cookie);
 /* sig 0: its own stop signal; timeout_ns < 0: wait for ever; CONTAINER_TIMEOUT_DEFAULT: its own or the daemon's. -EALREADY: it
@@ -90,18 +91,37 @@ void containers_stop_all(struct engine *en, done_fn done, void *cookie);
 /* No grace: cgroup kill of all, waited for. */
 void containers_kill_all(struct engine *en);
 
-/* Between the container_*.c files. */
+/* Between the container_*.c files (and recover.c, stdio.c). */
 struct container *container_new(struct engine *en, const char *id);
+/* Forgets it; what it has in the kernel and the keeper stays. */
 void container_free(struct container *c);
-bool container_is_busy_starting(const struct container *c);
-/* The state as it is now to the run root; a failure is logged, and is no reason to stop. */
+/* The record as it is now to the run root; a failure is logged, and is no reason to stop. */
 void container_save_state(struct container *c);
 void container_save_config(struct container *c);
-/* The keeper has the exit of this generation's init. */
-void container_on_exit(struct container *c, int wait_status, int64_t time_ns);
-/* A run (or start) is over and everyone knows: decide on restart or removal. */
-void container_after_run(struct container *c, bool failed_start);
-void container_cancel_restart(struct container *c);
-void container_start_again(struct container *c, done_fn done, void *cookie); /* by policy: counts stay */
+/* Of the init process: what the kernel and the keeper need to be told. */
+void container_close_process(struct container *c);
+
+struct keeper_exit;
+/* The keeper has the exit of this container's init. */
+void container_on_exit(struct container *c, const struct keeper_exit *x);
+/* The same for a process of which nobody can say how it ended. */
+void container_on_lost(struct container *c);
+/* Its output was read to the end. */
+void container_on_drained(struct container *c);
+/* While its start is under way. */
+void start_on_exit(struct container *c, const struct keeper_exit *x);
+void start_abort(struct container *c, const char *why);
+/* The start is over, either way: a stop may have been waiting for that. */
+void stop_after_start(struct container *c);
+/* The run is over; exit code and time are in .actual. */
+void stop_after_exit(struct container *c);
+
+/* Will policy start it again? Then state and count are set for that, else stopped; restart_arm() follows when all know. */
+void restart_settle(
+	struct container *c, int exit_code, int64_t finished_ns, int64_t ran_ns, bool start_failed);
+void restart_arm(struct container *c);
+void restart_cancel(struct container *c);
+/* Remove the group now or, when something in it is still dying, within 2 s; done is called from the loop either way. */
+void group_clear(struct container *c, void (*done)(void *cookie), void *cookie);
 
 #endif

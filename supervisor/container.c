@@ -1,0 +1,218 @@
+#include "supervisor/container.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "supervisor/config.h"
+#include "supervisor/names.h"
+#include "supervisor/rootfs.h"
+#include "supervisor/stdio.h"
+#include "supervisor/store.h"
+
+/* ---------------------------------------------------------------- looking up */
+
+struct container *container_by_id(struct engine *en, const char *id)
+{
+	list_each (struct container, c, &en->containers, link)
+		if (strcmp(c->id, id) == 0)
+			return c;
+	return NULL;
+}
+
+struct container *container_by_name(struct engine *en, const char *name)
+{
+	name += *name == '/';
+	list_each (struct container, c, &en->containers, link)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+struct container *container_find(struct engine *en, const char *ref, struct err *e)
+{
+	size_t len = strlen(ref);
+	struct container *found = container_by_id(en, ref);
+
+	if (!found)
+		found = container_by_name(en, ref);
+	if (found)
+		return found;
+	list_each (struct container, c, &en->containers, link) {
+		if (len == 0 || strncmp(c->id, ref, len) != 0)
+			continue;
+		if (found) {
+			(void)err_say(e, EINVAL, "multiple IDs found with provided prefix: %s", ref);
+			return NULL;
+		}
+		found = c;
+	}
+	if (!found)
+		(void)err_say(e, ENOENT, "No such container: %s", ref);
+	return found;
+}
+
+/* ---------------------------------------------------------------- making and freeing */
+
+struct container *container_new(struct engine *en, const char *id)
+{
+	struct container *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	list_init(&c->link);
+	list_init(&c->attachments);
+	list_init(&c->waiters);
+	c->engine = en;
+	c->pidfd = c->group.dirfd = -1;
+	c->created_ns = clock_real_ns();
+	snprintf(c->id, sizeof(c->id), "%s", id);
+	state_init(&c->actual);
+	return c;
+}
+
+void container_close_process(struct container *c)
+{
+	own_close(&c->pidfd);
+	if (c->group.path[0])
+		cgroup_close(&c->group);
+	c->group = (struct cgroup){ .dirfd = -1 };
+	spec_free(take_ptr(&c->spec));
+}
+
+void container_free(struct container *c)
+{
+	if (!c)
+		return;
+	list_remove(&c->link);
+	stdio_leave(c);
+	container_close_process(c);
+	restart_cancel(c);
+	config_free(c->config);
+	free(c);
+}
+
+void container_save_state(struct container *c)
+{
+	struct err e;
+
+	if (store_save_state(c, &e) < 0)
+		log_error("record-not-written", "container=%.12s err=\"%s\" action=\"go on\"", c->id, e.text);
+}
+
+void container_save_config(struct container *c)
+{
+	struct err e;
+
+	if (store_save_config(c, &e) < 0)
+		log_error("record-not-written", "container=%.12s err=\"%s\" action=\"go on\"", c->id, e.text);
+}
+
+char *container_log_path(const struct container *c)
+{
+	char *path = NULL;
+	return asprintf(&path, "%s/%s/0.log", c->engine->options.log_root, c->id) < 0 ? NULL : path;
+}
+
+/* ---------------------------------------------------------------- create */
+
+static bool name_taken(void *cookie, const char *name)
+{
+	return container_by_name(cookie, name) != NULL;
+}
+
+static int choose_name(struct container *c, const char *name, struct err *e)
+{
+	if (!name || !*name) {
+		if (!names_random(name_taken, c->engine, c->name, sizeof(c->name)))
+			snprintf(c->name, sizeof(c->name), "%.12s", c->id);
+		return 0;
+	}
+	name += *name == '/';
+	if (!text_is_name(name) || strlen(name) > CONTAINER_NAME_MAX)
+		return err_say(e, EINVAL,
+			"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+	const struct container *holder = container_by_name(c->engine, name);
+	if (holder)
+		return err_say(e, EEXIST,
+			"Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to remove (or rename) "
+			"that container to be able to reuse that name.",
+			name, holder->id);
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	return 0;
+}
+
+/* The body, and what the image adds to it. */
+static int complete_config(struct container *c, const json_t *body, struct err *e)
+{
+	auto_(rootfs) struct rootfs root = { 0 };
+	struct config_image image = { 0 };
+	int r = config_parse(body, &c->config, e);
+
+	if (r < 0)
+		return r;
+	if ((r = rootfs_resolve(c->config->image, &root, e)) < 0)
+		return r;
+	if (root.bundle)
+		config_image_from_spec(root.bundle, &image);
+	return config_complete(c->config, c->id, root.bundle ? &image : NULL, e);
+}
+
+static int add_warnings(const struct config *config, json_t *warnings)
+{
+	static const char no_network[] =
+		"networks are not built yet: the container gets a private loopback only";
+	bool asks = strcmp(config->network, "default") == 0 || strcmp(config->network, "bridge") == 0;
+
+	return asks ? json_array_append_new(warnings, json_string(no_network)) : 0;
+}
+
+int container_create(struct engine *en, const char *name, const json_t *body, struct container **out,
+	json_t **warnings, struct err *e)
+{
+	auto_(json) json_t *list = json_array();
+	char id[TEXT_ID_LEN + 1];
+	int r = text_random_id(id);
+
+	if (r < 0 || !list)
+		return err_set(e, r < 0 ? -r : ENOMEM, "make container id");
+	if (en->stopping)
+		return err_say(e, EBUSY, "the daemon is stopping");
+	struct container *c = container_new(en, id);
+	if (!c)
+		return err_set(e, ENOMEM, "create container");
+	if ((r = choose_name(c, name, e)) < 0 || (r = complete_config(c, body, e)) < 0) {
+		container_free(c);
+		return r;
+	}
+	if (add_warnings(c->config, list) < 0)
+		r = err_set(e, ENOMEM, "create container");
+	if (r < 0 || (r = store_add(c, e)) < 0 || (r = store_save_state(c, e)) < 0 ||
+		(r = store_save_config(c, e)) < 0) {
+		(void)store_remove(en, c->id, NULL);
+		container_free(c);
+		return r;
+	}
+	list_append(&en->containers, &c->link);
+	engine_emit(en, "create", c, 0);
+	*out = c;
+	*warnings = take_ptr(&list);
+	return 0;
+}
+
+int container_resize(struct container *c, unsigned width, unsigned height, struct err *e)
+{
+	if (!c->config->tty)
+		return err_say(e, EINVAL, "container %s has no terminal", c->name);
+	if (width > UINT16_MAX || height > UINT16_MAX)
+		return err_say(e, EINVAL, "terminal size %ux%u is out of range", width, height);
+	c->console_width = (uint16_t)width;
+	c->console_height = (uint16_t)height;
+	if (c->actual.starting)
+		return 0; /* it is set when the terminal comes */
+	if (!c->actual.running || c->actual.restarting)
+		return err_say(e, EBUSY, "container %s is not running", c->name);
+	return stdio_resize(c, width, height, e);
+}

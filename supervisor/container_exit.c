@@ -1,0 +1,151 @@
+/*
+ * The end of a run, in the order that clients may rely on: code known -> output drained -> group gone -> state changed and
+ * written -> keeper told -> events -> waiters -> streams closed -> what follows from it (restart, auto-remove, removal).
+ */
+#include "base/clock.h"
+#include "base/fault.h"
+#include "supervisor/attach.h"
+#include "supervisor/config.h"
+#include "supervisor/container.h"
+#include "supervisor/container_files.h"
+#include "supervisor/exec_session.h"
+#include "supervisor/keeper.h"
+#include "supervisor/stdio.h"
+#include "supervisor/store.h"
+#include "supervisor/waiter.h"
+
+#define DRAIN_NS (2 * NS_PER_S)
+
+struct exit_job {
+	struct container *c;
+	pid_t pid;
+	uint64_t start_ticks;
+	int code;
+	bool oom;
+	int64_t finished_ns, ran_ns;
+	bool drained, cleared;
+	struct event *drain_timer;
+};
+
+/* Who waits is told, and then what policy or a person wants happens. */
+static void follow_up(struct container *c)
+{
+	waiter_wake_exit(c);
+	attach_close_all(c);
+	stop_after_exit(c); /* a stop or a removal waited for this */
+	if (c->actual.restarting)
+		restart_arm(c);
+	else if (c->config->auto_remove && !c->remove && !c->restarting_by_user && !c->engine->stopping)
+		container_remove(c, true, true, NULL, NULL);
+}
+
+static void complete(struct exit_job *job)
+{
+	struct container *c = job->c;
+	struct exit_job x = *job;
+
+	event_free(job->drain_timer);
+	free(job);
+	c->exit = NULL;
+	stdio_free(c);
+	container_close_process(c);
+	container_files_remove(c);
+	store_drop_spec(c);
+	restart_settle(c, x.code, x.finished_ns, x.ran_ns, false);
+	c->actual.oom_killed = x.oom;
+	if (!c->actual.restarting && c->desired.run && !c->restarting_by_user && !c->engine->stopping) {
+		c->desired.run = false; /* it ended by itself and is to stay so */
+		container_save_config(c);
+	}
+	container_save_state(c);
+	fault_point("supervisor.exited");
+	if (x.pid)
+		(void)keeper_ack(c->engine->keeper, x.pid, x.start_ticks, NULL); /* it is on record now */
+	if (x.oom)
+		engine_emit(c->engine, "oom", c, 0);
+	engine_emit(c->engine, "die", c, x.code);
+	follow_up(c);
+}
+
+static void step(struct exit_job *job)
+{
+	if (job->drained && job->cleared)
+		complete(job);
+}
+
+static void group_is_cleared(void *cookie)
+{
+	struct exit_job *job = cookie;
+
+	job->cleared = true;
+	step(job);
+}
+
+void container_on_drained(struct container *c)
+{
+	if (!c->exit)
+		return; /* it closed its output and lives on */
+	c->exit->drained = true;
+	step(c->exit);
+}
+
+static void on_drain_deadline(evutil_socket_t fd, short what, void *cookie)
+{
+	struct exit_job *job = cookie;
+	(void)fd;
+	(void)what;
+
+	if (job->drained)
+		return;
+	if (attach_is_stalled(job->c)) { /* a pipeline behind it is slow, and loses nothing for that */
+		engine_timer_arm(job->drain_timer, DRAIN_NS);
+		return;
+	}
+	log_warn("drain-cut", "container=%.12s action=\"end its output\"", job->c->id);
+	stdio_cut(job->c);
+	job->drained = true;
+	step(job);
+}
+
+static void begin(struct container *c, int code, int64_t finished_ns, int64_t ran_ns)
+{
+	struct exit_job *job = calloc(1, sizeof(*job));
+	uint64_t kills = 0;
+
+	if (!job || !(job->drain_timer = evtimer_new(c->engine->base, on_drain_deadline, job)))
+		abort();
+	job->c = c;
+	job->pid = c->actual.pid;
+	job->start_ticks = c->actual.start_ticks;
+	job->code = code;
+	job->finished_ns = finished_ns;
+	job->ran_ns = ran_ns;
+	job->oom =
+		c->group.path[0] && cgroup_oom_kills(&c->group, c->engine->cgroups, &kills) == 0 && kills > 0;
+	job->drained = stdio_is_drained(c);
+	c->exit = job;
+	fault_point("supervisor.exit");
+	exec_session_container_ended(c);
+	stdio_resume(c);
+	if (!job->drained)
+		engine_timer_arm(job->drain_timer, DRAIN_NS);
+	group_clear(c, group_is_cleared,
+		job); /* kills first: in a shared pid namespace others may live and hold the pipes */
+}
+
+void container_on_exit(struct container *c, const struct keeper_exit *x)
+{
+	if (c->start) {
+		start_on_exit(c, x);
+		return;
+	}
+	if (c->exit)
+		return;
+	begin(c, keeper_exit_code(x), x->real_ns, x->mono_ns - c->actual.started_mono_ns);
+}
+
+void container_on_lost(struct container *c)
+{
+	if (!c->exit && !c->start)
+		begin(c, 255, clock_real_ns(), 0);
+}

@@ -1,0 +1,152 @@
+/*
+ * Removal: stopped first when forced, then its writable layer, logs and anonymous volumes are moved aside at once and deleted
+ * by a worker; the record goes last, so that whoever finds it finishes the work.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "supervisor/answers.h"
+#include "supervisor/attach.h"
+#include "supervisor/config.h"
+#include "supervisor/container.h"
+#include "supervisor/exec_session.h"
+#include "supervisor/store.h"
+#include "supervisor/container_volumes.h"
+#include "supervisor/waiter.h"
+#include "supervisor/worker.h"
+
+#define REMOVE_MS (60 * 1000)
+
+struct remove_job {
+	struct container *c;
+	struct answers answers;
+	bool volumes;
+};
+
+/* The worker's part. */
+static int remove_all(void *cookie, int out_fd, struct err *e)
+{
+	const struct remove_job *job = cookie;
+	const struct container *c = job->c;
+	const struct engine *en = c->engine;
+	char path[4096];
+	int r;
+	(void)out_fd;
+
+	snprintf(path, sizeof(path), "%s/containers/%s", en->options.data_root, c->id);
+	if ((r = path_remove_tree(AT_FDCWD, path, e)) < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/%s", en->options.log_root, c->id);
+	if ((r = path_remove_tree(AT_FDCWD, path, e)) < 0)
+		return r;
+	return job->volumes ? container_volumes_remove(c, e) : 0;
+}
+
+static void removed(void *cookie, int r, const struct err *e, const char *out, size_t out_len)
+{
+	struct remove_job *job = cookie;
+	struct container *c = job->c;
+	struct engine *en = c->engine;
+	struct answers answers;
+	struct err record;
+	(void)out;
+	(void)out_len;
+
+	answers_move(&answers, &job->answers);
+	free(job);
+	c->remove = NULL;
+	if (r == 0 && (r = store_remove(en, c->id, &record)) < 0)
+		e = &record;
+	if (r < 0) {
+		c->actual.removing = false;
+		c->actual.dead = true;
+		snprintf(c->actual.error, sizeof(c->actual.error), "%s", e->text);
+		container_save_state(c);
+		log_error("remove-failed", "container=%.12s err=\"%s\" action=\"left dead\"", c->id, e->text);
+		waiter_wake_removed(c, e->text);
+		answers_give(&answers, en, r, e);
+		return;
+	}
+	waiter_wake_removed(c, NULL);
+	exec_session_forget_container(c);
+	attach_close_all(c);
+	engine_emit(en, "destroy", c, 0);
+	container_free(c);
+	answers_give(&answers, en, 0, NULL);
+}
+
+static void remove_now(struct remove_job *job)
+{
+	struct container *c = job->c;
+	struct worker_args args = {
+		.what = "removal", .job = remove_all, .done = removed, .cookie = job, .deadline_ms = REMOVE_MS
+	};
+	struct err e;
+
+	restart_cancel(c);
+	attach_close_all(c);
+	c->actual.removing = true;
+	c->actual.restarting = c->actual.running = false;
+	c->desired.removed = true;
+	c->desired.run = false;
+	container_save_config(c);
+	container_save_state(c);
+	int r = worker_start(c->engine->workers, &args, NULL, &e);
+	if (r < 0)
+		removed(job, r, &e, "", 0);
+}
+
+static void stopped(void *cookie, int r, const struct err *e)
+{
+	struct remove_job *job = cookie;
+	struct container *c = job->c;
+
+	if (r < 0 && r != -EALREADY && r != -EBUSY) { /* not running any more is as good */
+		c->remove = NULL;
+		answers_give(&job->answers, c->engine, r, e);
+		free(job);
+		return;
+	}
+	remove_now(job);
+}
+
+void container_remove(struct container *c, bool force, bool volumes, done_fn done, void *cookie)
+{
+	bool up = c->start || c->exit || c->actual.running;
+	struct remove_job *job = NULL;
+	struct err e;
+	int r = 0;
+
+	if (c->remove)
+		r = err_say(&e, EBUSY, "removal of container %s is already in progress", c->name);
+	else if (c->actual.paused && !force)
+		r = err_say(&e, EBUSY,
+			"cannot remove container \"%s\": container is paused and must be unpaused first",
+			c->name);
+	else if (up && !force && !c->exit)
+		r = err_say(&e, EBUSY,
+			"cannot remove container \"%s\": container is running: stop the container before removing or force remove",
+			c->name);
+	else if (!(job = calloc(1, sizeof(*job))))
+		r = err_set(&e, ENOMEM, "remove container");
+	if (r < 0) {
+		engine_answer(c->engine, done, cookie, r, &e);
+		return;
+	}
+	job->c = c;
+	job->volumes = volumes;
+	answers_add(&job->answers, done, cookie);
+	c->remove = job;
+	if (c->exit)
+		container_stop(c, 0, 0, stopped, job); /* only waits for what is going on */
+	else if (up)
+		container_kill(c, SIGKILL, stopped, job);
+	else
+		remove_now(job);
+}

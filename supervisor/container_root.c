@@ -1,0 +1,106 @@
+#include "supervisor/container_root.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/io.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "image/overlay.h"
+#include "supervisor/config.h"
+#include "supervisor/container_volumes.h"
+
+int container_root_open(const struct container *c, struct container_root *out, struct err *e)
+{
+	const char *data_root = c->engine->options.data_root;
+	struct container_root r = { .c = c };
+	int x = rootfs_resolve(c->config->image, &r.image, e);
+
+	if (x < 0)
+		return x;
+	*out = r;
+	if (c->config->root != CONFIG_ROOT_OVERLAY || c->config->upper != CONFIG_UPPER_DISK)
+		return 0;
+	if (mkdirat(c->engine->data_dirfd, c->id, 0700) < 0 && errno != EEXIST)
+		return err_set(e, errno, "make layer of %.12s", c->id);
+	if (asprintf(&out->upper, "%s/containers/%s/upper", data_root, c->id) < 0)
+		out->upper = NULL;
+	if (asprintf(&out->work, "%s/containers/%s/work", data_root, c->id) < 0)
+		out->work = NULL;
+	return out->upper && out->work ? 0 : err_set(e, ENOMEM, "make layer of %.12s", c->id);
+}
+
+void container_root_done(struct container_root *r)
+{
+	rootfs_done(&r->image);
+	free(take_ptr(&r->upper));
+	free(take_ptr(&r->work));
+}
+
+/* ---------------------------------------------------------------- a user namespace to map the lower's ids by */
+
+static int write_map(pid_t pid, const char *file, const struct spec_id_map *maps, size_t n, struct err *e)
+{
+	auto_(buf) struct buf text = { 0 };
+	char path[64];
+
+	for (size_t i = 0; i < n; i++)
+		if (buf_printf(&text, "%u %u %u\n", maps[i].container_id, maps[i].host_id, maps[i].size) < 0)
+			return err_set(e, ENOMEM, "write %s", file);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	int r = text.len ? io_write_text(AT_FDCWD, path, text.data) : 0;
+	return r < 0 ? err_set(e, -r, "write %s", path) : 0;
+}
+
+static int open_userns(const struct config *c, struct err *e)
+{
+	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+	char path[64];
+	pid_t pid = sys_clone3(&args);
+
+	if (pid < 0)
+		return err_set(e, errno, "make user namespace");
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	int r = write_map(pid, "uid_map", c->uid_maps, c->n_uid_maps, e);
+	if (r == 0)
+		r = write_map(pid, "gid_map", c->gid_maps, c->n_gid_maps, e);
+	int fd = r < 0 ? r : open(path, O_RDONLY | O_CLOEXEC);
+	if (r == 0 && fd < 0)
+		fd = err_set(e, errno, "open %s", path);
+	(void)kill(pid, SIGKILL); /* our own child, not reaped yet */
+	(void)waitpid(pid, NULL, 0);
+	return fd;
+}
+
+int container_root_make(void *cookie, struct err *e)
+{
+	const struct container_root *r = cookie;
+	const struct config *c = r->c->config;
+	auto_close int userns = -1;
+
+	if (c->n_uid_maps && (userns = open_userns(c, e)) < 0)
+		return userns;
+	if (c->root == CONFIG_ROOT_SHARED)
+		return overlay_mount_shared(r->image.source.root, c->readonly_rootfs, userns, e);
+	struct overlay_args args = {
+		.lower = r->image.source.root,
+		.upper_dir = r->upper,
+		.work_dir = r->work,
+		.userns_fd = userns,
+	};
+	return overlay_mount(&args, e);
+}
+
+int container_root_prepare(void *cookie, int root_fd, struct err *e)
+{
+	const struct container_root *r = cookie;
+	return container_volumes_copy_up(r->c->engine, r->c->config, root_fd, e);
+}

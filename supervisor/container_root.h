@@ -1,0 +1,27 @@
+/*
+ * container_root - a container's root for one start: its image's directory under the container's own writable layer.
+ *
+ * The layer is <data-root>/containers/ID/{upper,work}, or a tmpfs that ends with the run.
+ *
+ * Owns:    the resolved image, until container_root_done().
+ * Context: open and done in the loop; make and prepare are the launch's callbacks, in the launcher.
+ */
+#ifndef SUPERVISOR_CONTAINER_ROOT_H
+#define SUPERVISOR_CONTAINER_ROOT_H
+
+#include "supervisor/container.h"
+#include "supervisor/rootfs.h"
+
+struct container_root {
+	const struct container *c;
+	struct rootfs image;
+	char *upper, *work; /* NULL: tmpfs, or no layer */
+};
+
+int container_root_open(const struct container *c, struct container_root *out, struct err *e);
+void container_root_done(struct container_root *r);
+/* struct launch_args.make_root and .prepare; the cookie is the struct. */
+int container_root_make(void *cookie, struct err *e);
+int container_root_prepare(void *cookie, int root_fd, struct err *e);
+
+#endif

@@ -1,0 +1,479 @@
+#include "supervisor/container_start.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "supervisor/answers.h"
+#include "supervisor/attach.h"
+#include "supervisor/config.h"
+#include "supervisor/container_files.h"
+#include "supervisor/container_root.h"
+#include "supervisor/keeper.h"
+#include "supervisor/seccomp_cache.h"
+#include "supervisor/spec_build.h"
+#include "supervisor/stdio.h"
+#include "supervisor/store.h"
+#include "supervisor/container_volumes.h"
+#include "supervisor/waiter.h"
+
+#define PHASE_NS   (10 * NS_PER_S)
+#define OVERALL_NS (30 * NS_PER_S)
+#define REAP_NS	   (2 * NS_PER_S) /* for a killed launcher to be gone */
+
+struct start_job {
+	struct container *c;
+	struct answers answers;
+	bool by_policy, failing;
+	struct container_root root;
+	int ends[3]; /* the container's ends of its pipes, until the launcher has them */
+	struct launch launch;
+	bool launched;
+	struct event *readable, *deadline, *launcher_gone;
+	int64_t until_ns, released_ns, released_mono_ns;
+	bool has_exit; /* the process ended before we learned that it ran */
+	struct keeper_exit exit;
+	int exit_code; /* of a failed start */
+};
+
+/* ---------------------------------------------------------------- the job */
+
+static void free_event(struct event **ev)
+{
+	if (*ev)
+		event_free(*ev);
+	*ev = NULL;
+}
+
+static void close_ends(struct start_job *job)
+{
+	for (int i = 0; i < 3; i++)
+		own_close(&job->ends[i]);
+}
+
+static void job_free(struct start_job *job)
+{
+	free_event(&job->readable);
+	free_event(&job->deadline);
+	free_event(&job->launcher_gone);
+	if (job->launched)
+		launch_done(&job->launch);
+	close_ends(job);
+	container_root_done(&job->root);
+	job->c->start = NULL;
+	free(job);
+}
+
+static void arm_phase(struct start_job *job)
+{
+	int64_t left = job->until_ns - clock_mono_ns();
+	engine_timer_arm(job->deadline, left < PHASE_NS ? left : PHASE_NS);
+}
+
+/* ---------------------------------------------------------------- failure */
+
+/* What people and clients read: they look for docker's words for a program that is missing or cannot be run. */
+void container_set_start_error(struct container *c, int exit_code, const char *argv0, const struct err *e)
+{
+	char text[ERR_TEXT_MAX];
+
+	if (exit_code == 127 && argv0 && !strchr(argv0, '/'))
+		snprintf(text, sizeof(text),
+			"failed to start container: exec: \"%.200s\": executable file not found in $PATH",
+			argv0);
+	else if (exit_code == 127 && argv0)
+		snprintf(text, sizeof(text),
+			"failed to start container: exec: \"%.200s\": no such file or directory", argv0);
+	else if (exit_code == 126 && argv0)
+		snprintf(text, sizeof(text),
+			"failed to start container: exec: \"%.200s\": %spermission denied", argv0,
+			e->code == EISDIR	     ? "is a directory: "
+				: e->code == ENOEXEC ? "exec format error: "
+						     : "");
+	else
+		snprintf(text, sizeof(text), "failed to start container: %.460s", e->text);
+	state_set_start_failed(&c->actual, exit_code, text);
+}
+
+/* Everything of the start is gone; state.error and exit code are set. */
+static void settle_failure(struct container *c, bool by_policy)
+{
+	if (by_policy)
+		restart_settle(c, c->actual.exit_code, clock_real_ns(), 0, true);
+	else
+		c->desired.run = false;
+	container_save_state(c);
+	log_warn("start-failed", "container=%.12s name=%s exit_code=%d err=\"%s\" action=%s", c->id, c->name,
+		c->actual.exit_code, c->actual.error, c->actual.restarting ? "restart" : "none");
+	waiter_wake_exit(c);
+	stop_after_start(c);
+	if (c->actual.restarting)
+		restart_arm(c);
+	else if (c->config->auto_remove && !c->remove)
+		container_remove(c, true, true, NULL, NULL);
+	else
+		attach_close_all(c);
+}
+
+static void failure_cleared(void *cookie)
+{
+	struct start_job *job = cookie;
+	struct container *c = job->c;
+	struct engine *en = c->engine;
+	struct answers answers;
+	bool by_policy = job->by_policy;
+	struct err why = { .code = job->exit_code == 126 || job->exit_code == 127 ? EINVAL : EIO };
+
+	answers_move(&answers, &job->answers);
+	job_free(job);
+	memcpy(why.text, c->actual.error, sizeof(why.text));
+	settle_failure(c, by_policy);
+	answers_give(&answers, en, -why.code, &why);
+}
+
+static void launcher_is_gone(evutil_socket_t fd, short what, void *cookie)
+{
+	struct start_job *job = cookie;
+	(void)fd;
+	(void)what;
+
+	free_event(&job->launcher_gone);
+	if (job->launched)
+		launch_done(&job->launch);
+	job->launched = false;
+	group_clear(job->c, failure_cleared, job);
+}
+
+static void start_fail(struct start_job *job, int exit_code, const struct err *e)
+{
+	struct container *c = job->c;
+	struct actual *a = &c->actual;
+	auto_free char *argv0 = c->spec && c->spec->process.args ? strdup(c->spec->process.args[0]) : NULL;
+	struct timeval reap = { .tv_sec = REAP_NS / NS_PER_S };
+
+	if (job->failing)
+		return;
+	job->failing = true;
+	job->exit_code = exit_code;
+	free_event(&job->readable);
+	free_event(&job->deadline);
+	close_ends(job);
+	if (c->pidfd >= 0)
+		(void)sys_pidfd_send_signal(c->pidfd, SIGKILL); /* it may be gone */
+	if (a->pid)
+		(void)keeper_ack(
+			c->engine->keeper, a->pid, a->start_ticks, NULL); /* nobody asks how it ended */
+	stdio_free(c);
+	container_close_process(c);
+	container_files_remove(c);
+	store_drop_spec(c);
+	container_set_start_error(c, exit_code, argv0, e);
+	if (!job->launched) {
+		group_clear(c, failure_cleared, job);
+		return;
+	}
+	/* The launcher may be making the group just now: it goes first. */
+	(void)sys_pidfd_send_signal(job->launch.launcher_pidfd, SIGKILL);
+	job->launcher_gone =
+		event_new(c->engine->base, job->launch.launcher_pidfd, EV_READ, launcher_is_gone, job);
+	if (!job->launcher_gone || event_add(job->launcher_gone, &reap) < 0)
+		abort();
+}
+
+void start_abort(struct container *c, const char *why)
+{
+	struct err e;
+
+	(void)err_say(&e, ECANCELED, "%s", why);
+	if (c->start)
+		start_fail(c->start, 128, &e);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *cookie)
+{
+	struct start_job *job = cookie;
+	struct err e;
+	(void)fd;
+	(void)what;
+
+	(void)err_say(&e, ETIMEDOUT, "the start took too long");
+	start_fail(job, 128, &e);
+}
+
+void container_start_was_lost(struct container *c)
+{
+	struct err e;
+
+	(void)err_say(&e, ECANCELED, "the supervisor ended during the start");
+	container_set_start_error(c, 128, NULL, &e);
+	settle_failure(c, c->desired.run);
+}
+
+/* ---------------------------------------------------------------- progress */
+
+static int on_init(struct start_job *job, struct launch_result *res, struct err *e)
+{
+	struct container *c = job->c;
+	struct actual *a = &c->actual;
+
+	c->pidfd = res->pidfd;
+	a->pid = res->pid;
+	a->start_ticks = res->start_ticks;
+	a->netns_inode = res->netns_inode;
+	memcpy(a->boot_id, c->engine->boot_id, sizeof(a->boot_id));
+	fault_point("supervisor.init");
+	int r = store_save_state(c, e); /* what runs without a record is destroyed by the next supervisor */
+	fault_point("supervisor.recorded");
+	if (r == 0)
+		r = cgroup_open(c->engine->cgroups, c->id, &c->group, e);
+	if (r == 0)
+		r = keeper_watch(c->engine->keeper, a->pid, a->start_ticks, e);
+	fault_point("supervisor.watched");
+	return r;
+}
+
+static int on_ready(struct start_job *job, struct err *e)
+{
+	job->released_ns = clock_real_ns();
+	job->released_mono_ns = clock_mono_ns();
+	fault_point("supervisor.ready");
+	int r = launch_release(&job->launch, e);
+	fault_point("supervisor.released");
+	return r;
+}
+
+static void on_running(struct start_job *job)
+{
+	struct container *c = job->c;
+	struct answers answers;
+	bool has_exit = job->has_exit;
+	struct keeper_exit x = job->exit;
+
+	state_set_running(&c->actual, job->released_ns, job->released_mono_ns);
+	container_save_state(c);
+	fault_point("supervisor.running");
+	answers_move(&answers, &job->answers);
+	job_free(job);
+	stdio_start(c);
+	engine_emit(c->engine, "start", c, 0);
+	answers_give(&answers, c->engine, 0, NULL);
+	if (has_exit)
+		container_on_exit(c, &x);
+	else
+		stop_after_start(c);
+}
+
+/* Returns 1 to go on reading, 0 when the job is over or nothing is there. */
+static int receive_one(struct start_job *job)
+{
+	struct launch_result res = { .pidfd = -1, .console_fd = -1 };
+	struct err e;
+	int r = launch_receive(&job->launch, &res, &e);
+
+	if (r == -EAGAIN)
+		return 0;
+	if (r == 0) {
+		switch (res.event) {
+		case LAUNCH_INIT:
+			r = on_init(job, &res, &e);
+			break;
+		case LAUNCH_CONSOLE:
+			r = stdio_set_console(job->c, res.console_fd, &e);
+			break;
+		case LAUNCH_READY:
+			r = on_ready(job, &e);
+			break;
+		case LAUNCH_RUNNING:
+			on_running(job);
+			return 0;
+		case LAUNCH_FAILED:
+			start_fail(job, res.exit_code ? res.exit_code : 128, &e);
+			return 0;
+		}
+	}
+	if (r < 0) {
+		start_fail(job, 128, &e);
+		return 0;
+	}
+	arm_phase(job);
+	return 1;
+}
+
+static void on_launch(evutil_socket_t fd, short what, void *cookie)
+{
+	struct start_job *job = cookie;
+	(void)fd;
+	(void)what;
+
+	while (receive_one(job))
+		;
+}
+
+void start_on_exit(struct container *c, const struct keeper_exit *x)
+{
+	struct start_job *job = c->start;
+
+	job->has_exit = true;
+	job->exit = *x;
+	if (!job->failing)
+		on_launch(
+			-1, 0, job); /* what the launch said before its end is there by now, or never comes */
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+static int container_pid(void *cookie, const char *ref, pid_t *out, struct err *e)
+{
+	struct container *c = container_find(cookie, ref, e);
+
+	if (!c)
+		return e ? -e->code : -ENOENT;
+	if (c->actual.pid == 0 || !c->actual.running)
+		return err_say(e, EBUSY, "cannot join the namespace of a non running container: %s", ref);
+	*out = c->actual.pid;
+	return 0;
+}
+
+static int build_spec(struct start_job *job, struct err *e)
+{
+	struct container *c = job->c;
+	char *files[CONTAINER_FILES];
+	int r = container_files_write(c, files, e);
+
+	if (r < 0)
+		return r;
+	struct spec_build_env env = {
+		.id = c->id,
+		.root_path = job->root.image.source.root,
+		.bundle = job->root.image.bundle,
+		.hosts_path = files[0],
+		.hostname_path = files[1],
+		.resolv_conf_path = files[2],
+		.volume_path = container_volume_path,
+		.container_pid = container_pid,
+		.cookie = c->engine,
+	};
+	r = spec_build(c->config, &env, &c->spec, e);
+	for (int i = 0; i < CONTAINER_FILES; i++)
+		free(files[i]);
+	if (r == 0 && c->console_width && c->config->tty) {
+		c->spec->process.console_width = c->console_width;
+		c->spec->process.console_height = c->console_height;
+	}
+	return r;
+}
+
+static int launch(struct start_job *job, struct err *e)
+{
+	struct container *c = job->c;
+	struct engine *en = c->engine;
+	const struct seccomp_prog *seccomp = NULL;
+	int r = seccomp_cache_get(en->seccomp, c->config, c->spec, &seccomp, e);
+
+	if (r < 0)
+		return r;
+	struct launch_args args = {
+		.env = en->launch_env,
+		.spec = c->spec,
+		.id = c->id,
+		.cgroups = en->cgroups,
+		.cgroup_path = c->id,
+		.launcher_cgroup_fd = en->launch_group.dirfd,
+		.seccomp = seccomp,
+		.stdio = { job->ends[0], job->ends[1], job->ends[2] },
+		.own_pipes = true,
+		.keep_fd = en->leftovers_fd,
+		.clone_parent = true,
+		.make_root = container_root_make,
+		.prepare = container_root_prepare,
+		.cookie = &job->root,
+	};
+	if ((r = launch_begin(&args, &job->launch, e)) < 0)
+		return r;
+	job->launched = true;
+	close_ends(job);
+	job->readable = event_new(en->base, job->launch.sock, EV_READ | EV_PERSIST, on_launch, job);
+	if (!job->readable || event_add(job->readable, NULL) < 0)
+		return err_set(e, ENOMEM, "watch the launch");
+	return 0;
+}
+
+static int prepare_and_launch(struct start_job *job, struct err *e)
+{
+	struct container *c = job->c;
+	int r = container_root_open(c, &job->root, e);
+
+	if (r == 0)
+		r = build_spec(job, e);
+	fault_point("supervisor.spec");
+	if (r == 0)
+		r = store_save_spec(c, e);
+	if (r == 0)
+		r = stdio_open(c, job->ends, e);
+	fault_point("supervisor.stdio");
+	return r < 0 ? r : launch(job, e);
+}
+
+static void start_begin(struct container *c, bool by_policy, done_fn done, void *cookie)
+{
+	struct start_job *job = calloc(1, sizeof(*job));
+	struct err e;
+
+	if (!job || !(job->deadline = evtimer_new(c->engine->base, on_deadline, job)))
+		abort();
+	job->c = c;
+	job->by_policy = by_policy;
+	job->ends[0] = job->ends[1] = job->ends[2] = -1;
+	job->until_ns = clock_mono_ns() + OVERALL_NS;
+	answers_add(&job->answers, done, cookie);
+	c->start = job;
+	restart_cancel(c);
+	fault_arm();
+	state_set_starting(&c->actual);
+	int r = store_save_state(c, &e);
+	fault_point("supervisor.starting");
+	if (r == 0)
+		r = prepare_and_launch(job, &e);
+	if (r < 0)
+		start_fail(job, 128, &e);
+	else
+		arm_phase(job);
+}
+
+void container_start(struct container *c, done_fn done, void *cookie)
+{
+	struct actual *a = &c->actual;
+	struct err e;
+	int r = 0;
+
+	if (a->paused)
+		r = err_say(&e, EBUSY, "cannot start a paused container, try unpause instead");
+	else if (a->removing || a->dead || c->remove)
+		r = err_say(&e, EBUSY, "container is marked for removal and cannot be started");
+	else if (c->engine->stopping)
+		r = err_say(&e, EBUSY, "the daemon is stopping");
+	else if (!c->start && a->running && !a->restarting)
+		r = err_say(&e, EALREADY, "container %s is already running", c->name);
+	if (r < 0) {
+		engine_answer(c->engine, done, cookie, r, &e);
+		return;
+	}
+	c->desired.run = true;
+	c->desired.stopped_by_user = false;
+	a->restart_count = 0;
+	a->delay_ns = 0;
+	container_save_config(c);
+	if (c->start)
+		answers_add(&c->start->answers, done, cookie);
+	else
+		start_begin(c, false, done, cookie);
+}
+
+void container_start_by_policy(struct container *c)
+{
+	start_begin(c, true, NULL, NULL);
+}

@@ -1,0 +1,18 @@
+/*
+ * container_start - one start, from the parsed config to a running process, or back to nothing.
+ *
+ * Phases, each with 10 s and all with 30 s: prepare (spec, pipes) -> launched -> init known (on record, watched by the
+ * keeper) -> ready -> released -> running. A failure in any of them undoes everything: launcher, process, group, pipes.
+ */
+#ifndef SUPERVISOR_CONTAINER_START_H
+#define SUPERVISOR_CONTAINER_START_H
+
+#include "supervisor/container.h"
+
+/* The restart that was planned: counts stay, a failure is planned again. */
+void container_start_by_policy(struct container *c);
+/* After a supervisor died in the middle of a start: as if that start had failed. Everything of it is gone already. */
+void container_start_was_lost(struct container *c);
+void container_set_start_error(struct container *c, int exit_code, const char *argv0, const struct err *e);
+
+#endif

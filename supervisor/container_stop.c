@@ -1,0 +1,269 @@
+/* Stop, kill and restart: a signal, a grace, the kill of the whole group, and everybody who asked answered at the exit. */
+#include <signal.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "supervisor/answers.h"
+#include "supervisor/config.h"
+#include "supervisor/container.h"
+#include "supervisor/waiter.h"
+
+#define KILL_AGAIN_NS (2 * NS_PER_S)
+#define KILL_TRIES    5
+
+struct stop_job {
+	struct container *c;
+	struct answers answers;
+	int sig;
+	int64_t timeout_ns; /* < 0: for ever */
+	bool announce;	    /* a stop, not a kill: says so in the end */
+	struct event *timer;
+	int kills;
+};
+
+static void job_free(struct stop_job *job)
+{
+	job->c->stop = NULL;
+	if (job->timer)
+		event_free(job->timer);
+	free(job);
+}
+
+static void kill_group(struct stop_job *job)
+{
+	struct container *c = job->c;
+	struct err e = { .code = 0 };
+
+	if (c->pidfd >= 0)
+		(void)sys_pidfd_send_signal(c->pidfd, SIGKILL); /* -ESRCH: its exit is on the way */
+	if (c->group.path[0] && cgroup_kill(&c->group, c->engine->cgroups, &e) < 0)
+		log_warn("kill-failed", "container=%.12s err=\"%s\" action=\"again in 2 s\"", c->id, e.text);
+	job->kills++;
+	engine_timer_arm(job->timer, KILL_AGAIN_NS);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *cookie)
+{
+	struct stop_job *job = cookie;
+	struct container *c = job->c;
+	struct err e;
+	(void)fd;
+	(void)what;
+
+	if (job->kills < KILL_TRIES) {
+		kill_group(job);
+		return;
+	}
+	(void)err_say(
+		&e, ETIMEDOUT, "tried to kill container %s, but did not receive an exit event", c->name);
+	log_error("kill-failed", "container=%.12s err=\"no exit\" action=\"give up\"", c->id);
+	answers_give(&job->answers, c->engine, -ETIMEDOUT, &e);
+	job_free(job);
+}
+
+static void send_signal(struct stop_job *job)
+{
+	struct container *c = job->c;
+
+	if (c->exit)
+		return; /* it is over; the rest is drained */
+	engine_emit(c->engine, "kill", c, job->sig);
+	if (job->sig == SIGKILL) {
+		kill_group(job);
+		return;
+	}
+	if (c->pidfd >= 0)
+		(void)sys_pidfd_send_signal(c->pidfd, job->sig); /* -ESRCH: its exit is on the way */
+	if (job->timeout_ns >= 0)
+		engine_timer_arm(job->timer, job->timeout_ns);
+}
+
+/* In back-off nothing runs: the wait is called off. */
+static void call_off_restart(struct container *c)
+{
+	restart_cancel(c);
+	state_set_stopped(&c->actual, c->actual.exit_code, c->actual.finished_ns);
+	container_save_state(c);
+	waiter_wake_exit(c);
+}
+
+static void want_stopped(struct container *c)
+{
+	if (c->restarting_by_user)
+		return;
+	c->desired.run = false;
+	c->desired.stopped_by_user = true;
+	container_save_config(c);
+}
+
+static void stop_begin(
+	struct container *c, int sig, int64_t timeout_ns, bool announce, done_fn done, void *cookie)
+{
+	struct stop_job *job = c->stop;
+
+	if (job) { /* one more who waits; a stricter wish sharpens what is under way */
+		answers_add(&job->answers, done, cookie);
+		job->announce |= announce;
+		if (sig == SIGKILL && job->sig != SIGKILL) {
+			job->sig = sig;
+			if (c->start)
+				start_abort(c, "killed while it was starting");
+			else
+				send_signal(job);
+		}
+		return;
+	}
+	job = calloc(1, sizeof(*job));
+	if (!job || !(job->timer = evtimer_new(c->engine->base, on_timer, job)))
+		abort();
+	job->c = c;
+	job->sig = sig;
+	job->timeout_ns = timeout_ns;
+	job->announce = announce;
+	answers_add(&job->answers, done, cookie);
+	c->stop = job;
+	if (c->start && sig == SIGKILL)
+		start_abort(c, "killed while it was starting");
+	else if (!c->start)
+		send_signal(job);
+}
+
+void stop_after_start(struct container *c)
+{
+	if (!c->stop)
+		return;
+	if (c->actual.running && !c->actual.restarting)
+		send_signal(c->stop);
+	else
+		stop_after_exit(c); /* it never ran */
+}
+
+void stop_after_exit(struct container *c)
+{
+	struct stop_job *job = c->stop;
+	struct answers answers;
+
+	if (!job)
+		return;
+	if (c->actual.restarting)
+		call_off_restart(c);
+	if (job->announce)
+		engine_emit(c->engine, "stop", c, 0);
+	answers_move(&answers, &job->answers);
+	job_free(job);
+	answers_give(&answers, c->engine, 0, NULL);
+}
+
+static bool is_up(const struct container *c)
+{
+	return c->start || c->exit || (c->actual.running && !c->actual.restarting);
+}
+
+static int64_t timeout_of(const struct container *c, int64_t timeout_ns)
+{
+	if (timeout_ns != CONTAINER_TIMEOUT_DEFAULT)
+		return timeout_ns;
+	if (c->config->stop_timeout_s == SPEC_UNSET)
+		return c->engine->options.stop_timeout_ns;
+	return c->config->stop_timeout_s < 0 ? -1 : c->config->stop_timeout_s * NS_PER_S;
+}
+
+void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie)
+{
+	struct err e;
+
+	if (!is_up(c) && !c->actual.restarting) {
+		int r = err_say(&e, EALREADY, "container %s is already stopped", c->name);
+		engine_answer(c->engine, done, cookie, r, &e);
+		return;
+	}
+	want_stopped(c);
+	if (!is_up(c)) {
+		call_off_restart(c);
+		engine_emit(c->engine, "stop", c, 0);
+		engine_answer(c->engine, done, cookie, 0, NULL);
+		return;
+	}
+	stop_begin(
+		c, sig ? sig : config_stop_signal(c->config), timeout_of(c, timeout_ns), true, done, cookie);
+}
+
+void container_kill(struct container *c, int sig, done_fn done, void *cookie)
+{
+	struct err e;
+	int r = 0;
+
+	if (sig == SIGKILL && c->actual.restarting && !is_up(c)) {
+		want_stopped(c);
+		call_off_restart(c);
+	} else if (!is_up(c) || c->exit) {
+		r = err_say(&e, EBUSY, "container %s is not running", c->name);
+	} else if (sig == SIGKILL) {
+		want_stopped(c);
+		stop_begin(c, sig, -1, false, done, cookie);
+		return;
+	} else if (c->start) {
+		r = err_say(&e, EBUSY, "container %s is not running", c->name);
+	} else if (sys_pidfd_send_signal(c->pidfd, sig) < 0) {
+		r = errno == ESRCH ? err_say(&e, EBUSY, "container %s is not running", c->name)
+				   : err_set(&e, errno, "kill container %s", c->name);
+	} else {
+		engine_emit(c->engine, "kill", c, sig);
+	}
+	engine_answer(c->engine, done, cookie, r, &e);
+}
+
+/* ---------------------------------------------------------------- restart */
+
+struct restart_call {
+	struct engine *engine;
+	char id[TEXT_ID_LEN + 1]; /* it may be removed between the halves */
+	done_fn done;
+	void *cookie;
+};
+
+static void restarted(void *cookie, int r, const struct err *e)
+{
+	struct restart_call *call = cookie;
+	struct container *c = container_by_id(call->engine, call->id);
+
+	if (c && r == 0)
+		engine_emit(call->engine, "restart", c, 0);
+	if (call->done)
+		call->done(call->cookie, r, e);
+	free(call);
+}
+
+static void restart_stopped(void *cookie, int r, const struct err *e)
+{
+	struct restart_call *call = cookie;
+	struct container *c = container_by_id(call->engine, call->id);
+	struct err gone;
+
+	if (!c) {
+		r = err_say(&gone, ENOENT, "No such container: %s", call->id);
+		e = &gone;
+	} else {
+		c->restarting_by_user = false;
+	}
+	if (r < 0 && r != -EALREADY)
+		restarted(call, r, e);
+	else
+		container_start(c, restarted, call);
+}
+
+void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie)
+{
+	struct restart_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		abort();
+	call->engine = c->engine;
+	memcpy(call->id, c->id, sizeof(call->id));
+	call->done = done;
+	call->cookie = cookie;
+	c->restarting_by_user = true;
+	container_stop(c, sig, timeout_ns, restart_stopped, call);
+}
