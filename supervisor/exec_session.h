@@ -64,5 +64,7 @@ json_t *exec_session_ids(const struct container *c);
 void exec_session_container_ended(struct container *c);
 void exec_session_forget_container(struct container *c);
 void exec_session_free_all(struct engine *en);
+/* One has ended: the old ones are thrown away some minutes from now. */
+void exec_session_collect_later(struct engine *en);
 
 #endif

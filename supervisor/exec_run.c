@@ -1,0 +1,426 @@
+#include "supervisor/exec_run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/http.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "supervisor/container.h"
+#include "supervisor/debt.h"
+#include "supervisor/seccomp_cache.h"
+#include "supervisor/spec_build.h"
+
+#define START_NS (30 * NS_PER_S)
+#define DRAIN_NS (2 * NS_PER_S)
+#define REAP_NS	 (2 * NS_PER_S)
+
+static void free_event(struct event **ev)
+{
+	if (*ev)
+		event_free(*ev);
+	*ev = NULL;
+}
+
+static struct event *watch(struct exec_run *run, int fd, short what, event_callback_fn fn)
+{
+	struct event *ev = event_new(run->engine->base, fd, what, fn, run);
+	if (!ev || (fd >= 0 && event_add(ev, NULL) < 0))
+		abort();
+	return ev;
+}
+
+/* -1: not our child any more, 0: still alive, 1: reaped. */
+static int reap(int pidfd, int *out_code)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | __WALL) < 0)
+		return -1;
+	if (info.si_pid == 0)
+		return 0;
+	*out_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	return 1;
+}
+
+static void answer(struct exec_run *run, int r, const struct err *e)
+{
+	engine_answer(run->engine, run->done, run->cookie, r, e);
+	run->done = NULL;
+}
+
+/* The group goes when nobody is in it: what an exec left in the background lives on, as long as its container. */
+static void leave_group(struct exec_run *run)
+{
+	if (!run->group.path[0])
+		return;
+	if (cgroup_is_populated(&run->group, run->engine->cgroups) == 0)
+		(void)cgroup_remove(
+			run->engine->cgroups, run->group.path, 0, NULL); /* else with the container's */
+	cgroup_close(&run->group);
+	run->group.path[0] = '\0';
+}
+
+static void kill_all(struct exec_run *run)
+{
+	struct err e;
+
+	if (run->group.path[0] && cgroup_kill(&run->group, run->engine->cgroups, &e) < 0)
+		log_warn("exec-kill-failed", "exec=%.12s err=\"%s\"", run->x->id, e.text);
+	if (run->pidfd >= 0)
+		(void)sys_pidfd_send_signal(
+			run->pidfd, SIGKILL); /* it may have joined the container's group */
+	if (run->stage_pidfd >= 0)
+		(void)sys_pidfd_send_signal(run->stage_pidfd, SIGKILL);
+}
+
+void exec_run_free(struct exec_run *run)
+{
+	int code;
+
+	kill_all(run);
+	if (run->stage_pidfd >= 0)
+		(void)reap(run->stage_pidfd,
+			&code); /* what is not dead yet is the keeper's to reap when we end */
+	if (run->pidfd >= 0)
+		(void)reap(run->pidfd, &code);
+	free_event(&run->report);
+	free_event(&run->deadline);
+	free_event(&run->stage_ended);
+	free_event(&run->ended);
+	free_event(&run->over);
+	exec_io_close(run);
+	if (run->begun)
+		exec_done(&run->exec);
+	leave_group(run);
+	own_close(&run->stage_pidfd);
+	own_close(&run->pidfd);
+	run->x->run = NULL;
+	free(run);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void set_code(struct exec_session *x, int code)
+{
+	struct container *c = container_by_id(x->engine, x->container_id);
+
+	x->running = false;
+	x->has_exit_code = true;
+	x->exit_code = code;
+	x->ended_ns = clock_mono_ns();
+	exec_session_collect_later(x->engine);
+	if (c)
+		engine_emit(x->engine, "exec_die", c, code);
+}
+
+/* The code is stored and the stage is reaped: nothing is left but to close. */
+static void finish_when_done(struct exec_run *run)
+{
+	if (run->x->has_exit_code && run->stage_pidfd < 0 && run->pidfd < 0 && exec_io_is_drained(run))
+		exec_run_free(run);
+}
+
+void exec_run_drained(struct exec_run *run)
+{
+	finish_when_done(run);
+}
+
+static void on_over(evutil_socket_t fd, short what, void *cookie)
+{
+	struct exec_run *run = cookie;
+	(void)fd;
+	(void)what;
+
+	if (exec_io_is_stalled(run) && run->stream) {
+		engine_timer_arm(run->over, DRAIN_NS);
+		return;
+	}
+	exec_run_free(run);
+}
+
+static void on_stage_ended(evutil_socket_t fd, short what, void *cookie)
+{
+	struct exec_run *run = cookie;
+	int code;
+	(void)fd;
+	(void)what;
+
+	if (reap(run->stage_pidfd, &code) == 0)
+		return;
+	free_event(&run->stage_ended);
+	own_close(&run->stage_pidfd);
+	finish_when_done(run);
+}
+
+static void on_ended(evutil_socket_t fd, short what, void *cookie)
+{
+	struct exec_run *run = cookie;
+	int code = 255;
+	(void)fd;
+	(void)what;
+
+	if (reap(run->pidfd, &code) == 0)
+		return;
+	free_event(&run->ended);
+	own_close(&run->pidfd);
+	set_code(run->x, code);
+	if (!run->over)
+		run->over = watch(run, -1, 0, on_over);
+	engine_timer_arm(run->over, DRAIN_NS);
+	finish_when_done(run);
+}
+
+/* ---------------------------------------------------------------- the start */
+
+static void start_failed(struct exec_run *run, int code, const struct err *cause)
+{
+	struct exec_session *x = run->x;
+	const char *argv0 = json_string_value(json_array_get(json_object_get(x->body, "Cmd"), 0));
+	struct err e = { .code = EINVAL };
+	char text[ERR_TEXT_MAX + 8];
+
+	if (code == 127)
+		(void)err_say(&e, EINVAL, "exec failed: exec: \"%.300s\": %s", argv0,
+			strchr(argv0, '/') ? "no such file or directory"
+					   : "executable file not found in $PATH");
+	else if (code == 126 && (cause->code == EACCES || cause->code == EISDIR || cause->code == ENOEXEC))
+		(void)err_say(&e, EINVAL, "exec failed: exec: \"%.300s\": %spermission denied", argv0,
+			cause->code == EISDIR		 ? "is a directory: "
+				: cause->code == ENOEXEC ? "exec format error: "
+							 : "");
+	else
+		(void)err_say(&e, cause->code == EBUSY || cause->code == EINVAL ? cause->code : EIO,
+			"exec failed: %s", cause->text);
+	log_warn("exec-failed", "exec=%.12s container=%.12s err=\"%s\"", x->id, x->container_id, e.text);
+	snprintf(text, sizeof(text), "%s\r\n", e.text);
+	free_event(&run->report);
+	free_event(&run->deadline);
+	exec_io_say(run, text);
+	set_code(x, code);
+	answer(run, -e.code, &e);
+	kill_all(run);
+	exec_io_close(run);
+	if (run->stage_pidfd < 0) {
+		exec_run_free(run);
+		return;
+	}
+	if (!run->over)
+		run->over = watch(run, -1, 0, on_over);
+	engine_timer_arm(run->over, REAP_NS);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *cookie)
+{
+	struct err e;
+	(void)fd;
+	(void)what;
+
+	(void)err_say(&e, ETIMEDOUT, "the start took too long");
+	start_failed(cookie, 126, &e);
+}
+
+static void on_running(struct exec_run *run, const struct exec_result *res)
+{
+	struct exec_session *x = run->x;
+	struct container *c = container_by_id(x->engine, x->container_id);
+
+	free_event(&run->report);
+	free_event(&run->deadline);
+	run->pidfd = res->pidfd;
+	run->ended = watch(run, run->pidfd, EV_READ | EV_PERSIST, on_ended);
+	x->running = true;
+	x->pid = res->pid;
+	if (c)
+		engine_emit(x->engine, "exec_start", c, 0);
+	answer(run, 0, NULL);
+	exec_io_start(run);
+}
+
+static void on_report(evutil_socket_t fd, short what, void *cookie)
+{
+	struct exec_run *run = cookie;
+	struct exec_result res = { .pidfd = -1, .console_fd = -1 };
+	struct err e;
+	int r;
+	(void)fd;
+	(void)what;
+
+	while ((r = exec_receive(&run->exec, &res, &e)) != -EAGAIN) {
+		if (r == 0 && res.event == EXEC_CONSOLE)
+			r = exec_io_set_console(run, res.console_fd, &e);
+		else if (r == 0 && res.event == EXEC_RUNNING) {
+			on_running(run, &res);
+			return;
+		}
+		if (r < 0 || res.event == EXEC_FAILED) {
+			start_failed(run, r == 0 && res.exit_code ? res.exit_code : 126, &e);
+			return;
+		}
+	}
+}
+
+/* What of the container's init is not ours. */
+static uint32_t join_bits(const struct spec *s)
+{
+	static const uint32_t bit[SPEC_NS_COUNT] = { [SPEC_NS_PID] = CLONE_NEWPID,
+		[SPEC_NS_NET] = CLONE_NEWNET,
+		[SPEC_NS_MNT] = CLONE_NEWNS,
+		[SPEC_NS_IPC] = CLONE_NEWIPC,
+		[SPEC_NS_UTS] = CLONE_NEWUTS,
+		[SPEC_NS_USER] = CLONE_NEWUSER,
+		[SPEC_NS_CGROUP] = CLONE_NEWCGROUP,
+		[SPEC_NS_TIME] = CLONE_NEWTIME };
+	uint32_t bits = 0;
+
+	for (int i = 0; i < SPEC_NS_COUNT; i++)
+		if (s->ns[i].mode != SPEC_NS_HOST)
+			bits |= bit[i];
+	return bits;
+}
+
+/* A NULL-terminated vector of a JSON array's strings. */
+static char **strings(struct arena *a, const json_t *array)
+{
+	size_t n = json_array_size(array);
+	char **v = arena_calloc(a, n + 1, sizeof(*v));
+
+	for (size_t i = 0; v && i < n; i++)
+		v[i] = arena_strdup(a, json_string_value(json_array_get(array, i)));
+	return v;
+}
+
+static int build_process(
+	struct exec_session *x, struct container *c, struct arena *a, struct spec_process *out, struct err *e)
+{
+	struct spec_build_exec in = {
+		.cmd = strings(a, json_object_get(x->body, "Cmd")),
+		.env = strings(a, json_object_get(x->body, "Env")),
+		.user = json_string_value(json_object_get(x->body, "User")),
+		.cwd = json_string_value(json_object_get(x->body, "WorkingDir")),
+		.tty = x->tty,
+		.privileged = x->privileged,
+		.width = x->console_width,
+		.height = x->console_height,
+	};
+
+	if (arena_failed(a))
+		return err_set(e, ENOMEM, "exec");
+	return spec_build_exec(c->spec, &in, a, out, e);
+}
+
+static int make_group(struct exec_run *run, struct container *c, struct err *e)
+{
+	char path[sizeof(run->group.path)];
+
+	snprintf(path, sizeof(path), "%s/berth.%u", c->id, ++c->n_exec);
+	int r = cgroup_create(run->engine->cgroups, path, &run->group, e);
+	if (r < 0)
+		run->group = (struct cgroup){ .dirfd = -1 };
+	return r;
+}
+
+static int begin_exec(struct exec_run *run, struct container *c, const int ends[3], struct err *e)
+{
+	auto_(arena) struct arena *a = arena_new();
+	const struct seccomp_prog *seccomp = NULL;
+	struct spec_process process = { 0 };
+	int r = a ? build_process(run->x, c, a, &process, e) : err_set(e, ENOMEM, "exec");
+
+	if (r < 0 || (r = seccomp_cache_get(run->engine->seccomp, c->config, c->spec, &seccomp, e)) < 0)
+		return r;
+	if ((r = make_group(run, c, e)) < 0 && r != -EOPNOTSUPP)
+		return r;
+	struct exec_args args = {
+		.process = &process,
+		.seccomp = seccomp,
+		.join_ns = join_bits(c->spec),
+		.init_pidfd = c->pidfd,
+		.cgroup = run->group.path[0] ? &run->group : &c->group,
+		.stdio = { ends[0], ends[1], ends[2] },
+	};
+	r = exec_begin(&args, &run->exec, e);
+	if (r == -EOPNOTSUPP &&
+		run->group.path[0]) { /* the payload made its group threaded: no process may be below it */
+		leave_group(run);
+		args.cgroup = &c->group;
+		r = exec_begin(&args, &run->exec, e);
+	}
+	return r;
+}
+
+static int start(struct exec_run *run, struct container *c, struct err *e)
+{
+	int ends[3] = { -1, -1, -1 };
+	int r = exec_io_open(run, ends, e);
+
+	if (r == 0)
+		r = detach_parse(
+			json_string_value(json_object_get(run->x->body, "DetachKeys")), &run->detach, e);
+	if (r == 0)
+		r = begin_exec(run, c, ends, e);
+	for (int i = 0; i < 3; i++)
+		own_close(&ends[i]);
+	if (r < 0)
+		return r;
+	run->begun = true;
+	run->stage_pidfd = sys_pidfd_open(
+		run->exec.stage_pid, 0); /* our child, and not reaped: it cannot be another's */
+	if (run->stage_pidfd < 0)
+		return err_set(e, errno, "watch the stage");
+	run->stage_ended = watch(run, run->stage_pidfd, EV_READ | EV_PERSIST, on_stage_ended);
+	run->report = watch(run, run->exec.report_fd, EV_READ | EV_PERSIST, on_report);
+	run->deadline = watch(run, -1, 0, on_deadline);
+	engine_timer_arm(run->deadline, START_NS);
+	return 0;
+}
+
+void exec_session_start(struct exec_session *x, const struct exec_start_options *o,
+	struct http_stream *stream, done_fn done, void *cookie)
+{
+	struct exec_run *run = calloc(1, sizeof(*run));
+	struct err e;
+	int r = exec_session_check_start(x, &e);
+
+	if (!run)
+		abort();
+	if (r < 0) {
+		if (stream)
+			http_stream_finish(stream);
+		free(run);
+		engine_answer(x->engine, done, cookie, r, &e);
+		return;
+	}
+	run->x = x;
+	run->engine = x->engine;
+	run->done = done;
+	run->cookie = cookie;
+	run->stream = stream;
+	run->stage_pidfd = run->pidfd = run->console_fd = run->group.dirfd = -1;
+	run->out[0] = (struct exec_out){ .run = run, .fd = -1 };
+	run->out[1] = (struct exec_out){ .run = run, .fd = -1 };
+	if (o->console_width && o->console_height) {
+		x->console_width = o->console_width;
+		x->console_height = o->console_height;
+	}
+	x->started = true;
+	x->run = run;
+	r = start(run, container_by_id(x->engine, x->container_id), &e);
+	if (r < 0)
+		start_failed(run, 126, &e);
+}
+
+int exec_session_kill(struct exec_session *x, struct err *e)
+{
+	if (!x->run)
+		return err_say(e, EBUSY, "exec %s is not running", x->id);
+	if (!x->run->group.path[0]) {
+		kill_all(x->run);
+		return 0;
+	}
+	return cgroup_kill(&x->run->group, x->engine->cgroups, e);
+}
