@@ -1,0 +1,381 @@
+#include "supervisor/daemon.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "supervisor/container.h"
+#include "supervisor/debt.h"
+#include "supervisor/engine.h"
+#include "supervisor/keeper.h"
+#include "supervisor/options.h"
+#include "supervisor/recover.h"
+#include "supervisor/seccomp_cache.h"
+#include "supervisor/worker.h"
+
+#define API_NAME     "api" /* the listening socket in the keeper's table */
+#define SOCKET_GROUP "berth"
+#define DEBT_TRIES   20
+
+struct daemon {
+	struct engine *engine;
+	int lock_fd, listen_fd;
+	int signal_fd;
+	struct event *signal_event;
+	unsigned asked_to_end;
+	bool keeper_gone;
+	int status;
+};
+
+/* ---------------------------------------------------------------- the end */
+
+static void leave_loop(struct daemon *d)
+{
+	(void)event_base_loopbreak(d->engine->base);
+}
+
+static void all_ended(void *cookie, int r, const struct err *e)
+{
+	(void)r;
+	(void)e;
+	leave_loop(cookie);
+}
+
+static void end_daemon(struct daemon *d, const char *why)
+{
+	if (++d->asked_to_end == 1) {
+		log_info("stopping", "why=%s", why);
+		containers_stop_all(d->engine, all_ended, d);
+	} else {
+		log_warn("stopping", "why=%s action=\"kill all\"", why);
+		containers_kill_all(d->engine);
+	}
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *cookie)
+{
+	struct signalfd_siginfo info;
+	(void)what;
+
+	while (read(fd, &info, sizeof(info)) == sizeof(info))
+		end_daemon(cookie, info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+static void on_keeper_exit(void *cookie, const struct keeper_exit *x)
+{
+	struct daemon *d = cookie;
+
+	list_each (struct container, c, &d->engine->containers, link) {
+		if (c->actual.pid == x->pid && c->actual.start_ticks == x->start_ticks) {
+			container_on_exit(c, x);
+			return;
+		}
+	}
+	(void)keeper_ack(
+		d->engine->keeper, x->pid, x->start_ticks, NULL); /* a start that was undone: nobody asks */
+}
+
+static void on_keeper_gone(void *cookie)
+{
+	struct daemon *d = cookie;
+
+	log_error("keeper-gone", "action=\"destroy all and exit\"");
+	d->keeper_gone = true;
+	d->status = 1;
+	leave_loop(d);
+}
+
+/* Without the keeper no exit is told any more: everything goes by force, and is waited for here. */
+static void destroy_all(struct engine *en)
+{
+	struct err e;
+
+	list_each (struct container, c, &en->containers, link) {
+		if (cgroup_remove(en->cgroups, c->id, 5000, &e) < 0)
+			log_error("destroy", "container=%.12s err=\"%s\"", c->id, e.text);
+	}
+}
+
+static void remove_files(struct engine *en)
+{
+	struct err e;
+	char path[4096];
+
+	list_each (struct container, c, &en->containers, link) {
+		(void)path_remove_tree(
+			en->data_dirfd, c->id, NULL); /* what a removal that failed has named already */
+		(void)path_remove_tree(en->run_dirfd, c->id, NULL);
+	}
+	if (unlink(en->options.socket) < 0 && errno != ENOENT)
+		log_warn("remove-socket", "err=\"%s\"", strerrordesc_np(errno));
+	snprintf(path, sizeof(path), "%s/supervisor.pid", en->options.run_root);
+	(void)unlink(path);
+	snprintf(path, sizeof(path), "%s/supervisor.lock", en->options.run_root);
+	(void)unlink(path);
+	snprintf(path, sizeof(path), "%s/containers", en->options.run_root);
+	(void)rmdir(path); /* not empty: records that were set aside stay for their reader */
+	for (int i = 0; i < DEBT_TRIES && debt_pay(en) > 0; i++)
+		usleep(100 * 1000);
+	if (en->workers)
+		worker_pool_free(en->workers);
+	en->workers = NULL;
+	if (cgroup_remove(en->cgroups, "launch", 2000, &e) < 0 || cgroup_root_remove(en->cgroups, &e) < 0)
+		log_warn("remove-groups", "err=\"%s\"", e.text);
+}
+
+/* ---------------------------------------------------------------- the start */
+
+static int lock_run_root(struct daemon *d, const char *run_root, struct err *e)
+{
+	char path[4096];
+	int r = path_mkdirs(run_root, 0711, e);
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/supervisor.lock", run_root);
+	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (d->lock_fd < 0)
+		return err_set(e, errno, "open %s", path);
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK
+			? err_say(e, EBUSY,
+				  "run root %s is in use by another berth daemon (choose another --run-root)",
+				  run_root)
+			: err_set(e, errno, "lock %s", path);
+	return 0;
+}
+
+static int write_pid_file(const struct engine *en, struct err *e)
+{
+	char pid[32];
+	auto_close int dirfd = open(en->options.run_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (dirfd < 0)
+		return err_set(e, errno, "open %s", en->options.run_root);
+	return io_replace_file(dirfd, "supervisor.pid", pid, strlen(pid), 0644, false, e);
+}
+
+static int open_kernel_side(struct engine *en, struct err *e)
+{
+	const struct keeper_limits *limits = keeper_limits(en->keeper);
+	pid_t us[2] = { getppid(), getpid() };
+	int r = cgroup_enter_leaf(en->options.name, us, ARRAY_LEN(us), e);
+
+	if (r < 0 || (r = cgroup_root_open(en->options.name, NULL, &en->cgroups, e)) < 0)
+		return r;
+	if ((r = recover_leftovers(en, e)) < 0)
+		return r;
+	if ((r = worker_pool_open(en->base, en->launch_group.dirfd, en->leftovers_fd, &en->workers, e)) < 0)
+		return r;
+	if ((r = launch_env_open(&en->launch_env, e)) < 0)
+		return r;
+	launch_env_set_nofile(en->launch_env, limits->nofile_soft);
+	return seccomp_cache_new(NULL, 0, &en->seccomp, e);
+}
+
+/* A group named berth may use the API; without one root alone. */
+static int open_to_group(const char *path, struct err *e)
+{
+	struct group *g = getgrnam(SOCKET_GROUP);
+
+	if (chown(path, 0, g ? g->gr_gid : 0) < 0 || chmod(path, 0660) < 0)
+		return err_set(e, errno, "set owner of %s", path);
+	return 0;
+}
+
+/* Is somebody listening there? Then it is another daemon's. */
+static bool is_alive(const struct sockaddr_un *addr)
+{
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd >= 0 && (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN);
+}
+
+static int make_socket(const char *path, struct err *e)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char dir[sizeof(addr.sun_path)];
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return err_say(e, ENAMETOOLONG, "socket path %s is longer than %zu bytes", path,
+			sizeof(addr.sun_path) - 1);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	memcpy(dir, addr.sun_path, sizeof(dir));
+	char *slash = strrchr(dir, '/');
+	if (slash && slash != dir) {
+		*slash = '\0';
+		int r = path_mkdirs(dir, 0711, e);
+		if (r < 0)
+			return r;
+	}
+	if (is_alive(&addr))
+		return err_say(e, EADDRINUSE, "socket %s is in use by another process", path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set(e, errno, "remove old %s", path);
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t old = umask(0177);
+	bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0;
+	int cause = errno;
+	umask(old);
+	if (!bound || listen(fd, 512) < 0)
+		return err_set(e, bound ? errno : cause, "listen on %s", path);
+	int r = open_to_group(path, e);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+static bool is_still_at(int fd, const char *path)
+{
+	struct sockaddr_un addr = { 0 };
+	socklen_t len = sizeof(addr);
+	struct stat st;
+	int listening = 0;
+	socklen_t size = sizeof(listening);
+
+	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 && strcmp(addr.sun_path, path) == 0 &&
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening &&
+		lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* The keeper's copy outlives us: clients queue on it while a supervisor is replaced. */
+static int open_socket(struct daemon *d, struct err *e)
+{
+	const char *path = d->engine->options.socket;
+	int fd = keeper_get_fd(d->engine->keeper, API_NAME, NULL);
+
+	if (fd >= 0 && !is_still_at(fd, path))
+		own_close(&fd);
+	if (fd < 0) {
+		if ((fd = make_socket(path, e)) < 0)
+			return fd;
+		int r = keeper_put_fd(d->engine->keeper, API_NAME, fd, e);
+		if (r < 0) {
+			own_close(&fd);
+			return r;
+		}
+	}
+	d->listen_fd = fd;
+	return 0;
+}
+
+/* A handler rather than SIG_IGN: what is ignored would stay so past execve, in payloads too. */
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* By a signalfd: a handler would run in forked children as well, on a pair that they inherited. */
+static int watch_signals(struct daemon *d, struct err *e)
+{
+	struct sigaction nothing = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	sigset_t wanted;
+
+	(void)sigaction(SIGPIPE, &nothing, NULL);
+	(void)sigaction(SIGXFSZ, &nothing, NULL); /* a file size limit is a write error for us */
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	if (sigprocmask(SIG_SETMASK, &wanted, NULL) < 0)
+		return err_set(e, errno, "block signals");
+	d->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (d->signal_fd < 0)
+		return err_set(e, errno, "watch signals");
+	d->signal_event = event_new(d->engine->base, d->signal_fd, EV_READ | EV_PERSIST, on_signal, d);
+	return d->signal_event && event_add(d->signal_event, NULL) == 0 ? 0
+									: err_set(e, ENOMEM, "watch signals");
+}
+
+static int open_keeper(struct daemon *d, struct err *e)
+{
+	int fd = keeper_env_fd(e);
+
+	if (fd < 0)
+		return fd;
+	return keeper_open(fd, d->engine->base, on_keeper_exit, on_keeper_gone, d, &d->engine->keeper, e);
+}
+
+static int start_up(struct daemon *d, const struct engine_options *o, struct err *e)
+{
+	int r = lock_run_root(d, o->run_root, e);
+
+	if (r < 0 || (r = engine_open(o, &d->engine, e)) < 0)
+		return r;
+	struct engine *en = d->engine;
+	if ((r = open_keeper(d, e)) < 0 || (r = watch_signals(d, e)) < 0 || (r = write_pid_file(en, e)) < 0)
+		return r;
+	if ((r = open_kernel_side(en, e)) < 0 || (r = recover_containers(en, e)) < 0)
+		return r;
+	if ((r = open_socket(d, e)) < 0)
+		return r;
+	if ((r = api_start(en, take_fd(&d->listen_fd), e)) < 0 || (r = project_start_files(en, e)) < 0)
+		return r;
+	if ((r = keeper_ready(en->keeper, e)) < 0)
+		return r;
+	log_info("ready", "name=%s socket=%s pid=%d", o->name, o->socket, (int)getpid());
+	if (keeper_limits(en->keeper)->stop_signal)
+		end_daemon(d, "asked of a former supervisor");
+	return 0;
+}
+
+static void daemon_done(struct daemon *d)
+{
+	if (d->signal_event)
+		event_free(d->signal_event);
+	own_close(&d->signal_fd);
+	own_close(&d->listen_fd);
+	engine_free(d->engine);
+	own_close(&d->lock_fd);
+}
+
+/* A daemon that could not start ends for good: started again it would fail again. */
+static void refuse(struct daemon *d, const struct err *e)
+{
+	log_error("start-failed", "err=\"%s\"", e->text);
+	fprintf(stderr, "berth: %s\n", e->text);
+	if (d->engine && d->engine->keeper && keeper_limits(d->engine->keeper)->starts == 1)
+		(void)keeper_stopping(d->engine->keeper, 1, NULL);
+}
+
+int daemon_main(int argc, char **argv)
+{
+	struct daemon d = { .lock_fd = -1, .listen_fd = -1, .signal_fd = -1 };
+	struct engine_options o;
+	struct err e;
+
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)prctl(PR_SET_NAME, "berth");
+	if (options_parse(argc, argv, &o, &e) < 0) {
+		fprintf(stderr, "berth: %s\nSee 'berth daemon --help'.\n", e.text);
+		return 2;
+	}
+	log_set_level(o.log_level);
+	if (start_up(&d, &o, &e) < 0) {
+		refuse(&d, &e);
+		daemon_done(&d);
+		return 1;
+	}
+	(void)event_base_dispatch(d.engine->base);
+	if (d.keeper_gone)
+		destroy_all(d.engine);
+	remove_files(d.engine);
+	log_info("ended", "status=%d", d.status);
+	if (!d.keeper_gone)
+		(void)keeper_stopping(d.engine->keeper, d.status, NULL);
+	int status = d.status;
+	daemon_done(&d);
+	options_done(&o);
+	return status;
+}

@@ -1,0 +1,299 @@
+#include "supervisor/recover.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "supervisor/config.h"
+#include "supervisor/container.h"
+#include "supervisor/container_files.h"
+#include "supervisor/container_start.h"
+#include "supervisor/debt.h"
+#include "supervisor/keeper.h"
+#include "supervisor/stdio.h"
+#include "supervisor/store.h"
+
+#define LEFTOVERS_NAME	"leftovers"
+#define LAUNCH_GROUP	"launch"
+#define LEFTOVERS_MS	2000
+#define GROUP_REMOVE_MS 2000
+
+/* ---------------------------------------------------------------- leftovers */
+
+static void say_who_is_left(struct engine *en)
+{
+	auto_free pid_t *pids = NULL;
+	struct err e;
+	int n = cgroup_pids(&en->launch_group, en->cgroups, &pids, &e);
+
+	for (int i = 0; i < n; i++)
+		log_warn("leftover", "pid=%d action=\"go on without it\"", (int)pids[i]);
+	if (n <= 0)
+		log_warn("leftover", "pid=unknown action=\"go on without it\"");
+}
+
+/* The pipe of our predecessors ends when the last of their launchers and workers has. */
+static void wait_for_end(struct engine *en, int fd)
+{
+	int64_t until = clock_mono_ns() + LEFTOVERS_MS * NS_PER_MS;
+
+	for (;;) {
+		int64_t left_ms = (until - clock_mono_ns()) / NS_PER_MS;
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		if (left_ms <= 0) {
+			say_who_is_left(en);
+			return;
+		}
+		if (poll(&p, 1, (int)left_ms) > 0 && (p.revents & (POLLHUP | POLLERR)))
+			return;
+		if (p.revents & POLLIN) { /* nobody writes; should one, it is thrown away */
+			char sink[64];
+			(void)!read(fd, sink, sizeof(sink));
+		}
+	}
+}
+
+int recover_leftovers(struct engine *en, struct err *e)
+{
+	auto_close int old = keeper_get_fd(en->keeper, LEFTOVERS_NAME, NULL);
+	int fds[2];
+	struct err busy;
+
+	if (old >= 0) {
+		if (cgroup_open(en->cgroups, LAUNCH_GROUP, &en->launch_group, NULL) == 0) {
+			(void)cgroup_kill(&en->launch_group, en->cgroups, NULL); /* the pipe's end tells */
+			wait_for_end(en, old);
+			cgroup_close(&en->launch_group);
+			en->launch_group = (struct cgroup){ .dirfd = -1 };
+		}
+	}
+	if (cgroup_remove(en->cgroups, LAUNCH_GROUP, LEFTOVERS_MS, &busy) < 0)
+		log_warn("leftover", "err=\"%s\" action=\"use the group as it is\"", busy.text);
+	int r = cgroup_create(en->cgroups, LAUNCH_GROUP, &en->launch_group, e);
+	if (r == -EBUSY)
+		r = cgroup_open(en->cgroups, LAUNCH_GROUP, &en->launch_group, e);
+	if (r < 0)
+		return err_wrap(e, r, "group of launchers");
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_set(e, errno, "make pipe");
+	r = keeper_put_fd(en->keeper, LEFTOVERS_NAME, fds[0], e);
+	own_close(&fds[0]);
+	en->leftovers_fd = fds[1];
+	return r;
+}
+
+/* ---------------------------------------------------------------- one container */
+
+static void forget_process(struct container *c)
+{
+	stdio_drop_kept(c);
+	container_files_remove(c);
+	store_drop_spec(c);
+}
+
+/* Kill by identity, never by number alone. */
+static void kill_process(const struct container *c)
+{
+	const struct actual *a = &c->actual;
+
+	if (a->pid == 0 || strcmp(a->boot_id, c->engine->boot_id) != 0)
+		return;
+	auto_close int pidfd = proc_open(a->pid, a->start_ticks);
+	if (pidfd >= 0)
+		(void)sys_pidfd_send_signal(pidfd, SIGKILL); /* dead is as good */
+}
+
+static void clear_group(struct container *c)
+{
+	struct err e;
+
+	if (cgroup_remove(c->engine->cgroups, c->id, GROUP_REMOVE_MS, &e) < 0)
+		debt_add_group(c->engine, c->id);
+}
+
+static void undo_start(struct container *c)
+{
+	log_warn("start-undone", "container=%.12s name=%s", c->id, c->name);
+	kill_process(c);
+	clear_group(c);
+	forget_process(c);
+	container_start_was_lost(c);
+}
+
+/* An exec of the dead supervisor has nobody to read it or to wait for it. */
+static void end_execs(struct container *c)
+{
+	int fd = c->group.dirfd >= 0 ? openat(c->group.dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		own_close(&fd);
+		return;
+	}
+	for (struct dirent *x; (x = readdir(d));) {
+		char path[sizeof(c->group.path)];
+		struct err e;
+		if (!text_has_prefix(x->d_name, "berth."))
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", c->id, x->d_name) < (int)sizeof(path) &&
+			cgroup_remove(c->engine->cgroups, path, GROUP_REMOVE_MS, &e) < 0)
+			log_warn("exec-left", "group=%s err=\"%s\"", path, e.text);
+	}
+	closedir(d);
+}
+
+/* 1: it lives and is ours again. */
+static int take_up(struct container *c)
+{
+	struct actual *a = &c->actual;
+	struct err e;
+
+	if (a->pid == 0 || strcmp(a->boot_id, c->engine->boot_id) != 0)
+		return 0;
+	c->pidfd = proc_open(a->pid, a->start_ticks);
+	if (cgroup_open(c->engine->cgroups, c->id, &c->group, &e) < 0)
+		c->group = (struct cgroup){ .dirfd = -1 };
+	if (stdio_adopt(c, &e) < 0 || store_load_spec(c, &e) < 0)
+		log_warn("taken-up-in-part", "container=%.12s err=\"%s\" action=\"no exec, no output\"",
+			c->id, e.text);
+	if (c->stdio)
+		stdio_start(c);
+	if (c->pidfd < 0)
+		return 0; /* dead: its slot says how */
+	end_execs(c);
+	if (keeper_watch(c->engine->keeper, a->pid, a->start_ticks, &e) < 0) {
+		log_error("not-watched", "container=%.12s err=\"%s\" action=end", c->id, e.text);
+		kill_process(c);
+		return 0;
+	}
+	c->n_exec = 0;
+	log_info("taken-up", "container=%.12s name=%s pid=%d", c->id, c->name, (int)a->pid);
+	return 1;
+}
+
+static const struct keeper_exit *slot_of(const struct container *c, const struct keeper_exit *slots, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slots[i].pid == c->actual.pid && slots[i].start_ticks == c->actual.start_ticks)
+			return &slots[i];
+	return NULL;
+}
+
+static void recover_run(struct container *c, const struct keeper_exit *slot)
+{
+	int alive = take_up(c);
+
+	if (slot && slot->exited)
+		container_on_exit(c, slot);
+	else if (!alive)
+		container_on_lost(c);
+	else if (!c->desired.run) /* it was being stopped */
+		container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, NULL, NULL);
+}
+
+static void recover_one(struct container *c, const struct keeper_exit *slots, size_t n)
+{
+	struct actual *a = &c->actual;
+	const struct keeper_exit *slot = a->pid ? slot_of(c, slots, n) : NULL;
+
+	a->removing = false; /* begun again below */
+	if (a->starting) {
+		if (slot)
+			(void)keeper_ack(c->engine->keeper, a->pid, a->start_ticks, NULL);
+		undo_start(c);
+	} else if (a->running && !a->restarting) {
+		recover_run(c, slot);
+	} else {
+		clear_group(c); /* a run whose end was recorded, but maybe not all of it carried out */
+		forget_process(c);
+	}
+	if (c->desired.removed)
+		container_remove(c, true, c->config->auto_remove, NULL, NULL);
+	else if (a->restarting && !c->start)
+		restart_arm(c);
+	else if (!a->running && !a->starting && c->config->auto_remove && a->started_ns != CLOCK_NEVER &&
+		!c->remove)
+		container_remove(c, true, true, NULL, NULL);
+}
+
+/* ---------------------------------------------------------------- what has no record */
+
+static bool belongs_to_a_run(struct engine *en, const char *name)
+{
+	const char *id = strchr(name, '.');
+	char plain[TEXT_ID_LEN + 1];
+
+	if (strcmp(name, LEFTOVERS_NAME) == 0 || !id)
+		return true; /* not of this kind: the listening socket and the like */
+	if (!text_has_prefix(name, "log.") && !text_has_prefix(name, "in.") && !text_has_prefix(name, "tty."))
+		return true;
+	snprintf(plain, sizeof(plain), "%.64s", id + 1);
+	struct container *c = container_by_id(en, plain);
+	return c && c->actual.running && !c->actual.restarting;
+}
+
+static void drop_strays(struct engine *en)
+{
+	char **names = NULL;
+	struct err e;
+
+	if (keeper_list_fds(en->keeper, &names, &e) < 0) {
+		log_warn("strays", "err=\"%s\" action=\"leave them\"", e.text);
+		return;
+	}
+	for (char **n = names; *n; n++)
+		if (!belongs_to_a_run(en, *n))
+			(void)keeper_drop_fd(en->keeper, *n, NULL); /* gone is gone */
+	keeper_names_free(names);
+}
+
+static void remove_stray_groups(struct engine *en)
+{
+	char **ids = NULL;
+	struct err e;
+
+	if (cgroup_root_list(en->cgroups, &ids, &e) < 0) {
+		log_warn("stray-groups", "err=\"%s\" action=\"leave them\"", e.text);
+		return;
+	}
+	for (char **id = ids; *id; id++) {
+		if (strcmp(*id, LAUNCH_GROUP) == 0 || container_by_id(en, *id))
+			continue;
+		log_warn("stray-group", "group=%s action=remove", *id);
+		if (cgroup_remove(en->cgroups, *id, GROUP_REMOVE_MS, &e) < 0)
+			debt_add_group(en, *id);
+	}
+	cgroup_list_free(ids);
+}
+
+int recover_containers(struct engine *en, struct err *e)
+{
+	auto_free struct keeper_exit *slots = NULL;
+	size_t n = 0;
+	int r = keeper_slots(en->keeper, &slots, &n, e);
+
+	if (r < 0 || (r = store_load(en, e)) < 0)
+		return r;
+	remove_stray_groups(en);
+	drop_strays(en);
+	for (size_t i = 0; i < n; i++) {
+		bool known = false;
+		list_each (struct container, c, &en->containers, link)
+			known |= c->actual.pid == slots[i].pid &&
+				c->actual.start_ticks == slots[i].start_ticks;
+		if (!known)
+			(void)keeper_ack(en->keeper, slots[i].pid, slots[i].start_ticks,
+				NULL); /* nobody asks any more */
+	}
+	list_each (struct container, c, &en->containers, link)
+		recover_one(c, slots, n);
+	return 0;
+}
