@@ -50,28 +50,49 @@ int node_append(struct arena *a, struct node *list, struct node *item)
 	return 0;
 }
 
+static uint32_t hash_of(const char *key)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+	for (; *key; key++)
+		h = (h ^ (unsigned char)*key) * 16777619u;
+	return h;
+}
+
+static void fill(struct node_entry *e, const char *key, uint32_t hash, struct node *value)
+{
+	*e = (struct node_entry){
+		.key = key, .hash = hash, .line = value->line, .column = value->column, .value = value
+	};
+}
+
+int node_add(struct arena *a, struct node *map, const char *key, struct node *value)
+{
+	struct node_entry *entries = grow(a, map->entries, map->n, &map->room, sizeof(*entries));
+	if (!entries || !key || !value)
+		return -ENOMEM;
+	map->entries = entries;
+	fill(&map->entries[map->n++], key, hash_of(key), value);
+	return 0;
+}
+
 int node_set(struct arena *a, struct node *map, const char *key, struct node *value)
 {
 	if (!key || !value)
 		return -ENOMEM;
 	struct node_entry *old = node_entry(map, key);
-	if (!old) {
-		struct node_entry *entries = grow(a, map->entries, map->n, &map->room, sizeof(*entries));
-		if (!entries)
-			return -ENOMEM;
-		map->entries = entries;
-		old = &map->entries[map->n++];
-	}
-	*old = (struct node_entry){
-		.key = key, .line = value->line, .column = value->column, .value = value
-	};
+	if (!old)
+		return node_add(a, map, key, value);
+	fill(old, key, old->hash, value);
 	return 0;
 }
 
 struct node_entry *node_entry(const struct node *map, const char *key)
 {
-	for (size_t i = 0; map && map->kind == NODE_MAP && i < map->n; i++)
-		if (strcmp(map->entries[i].key, key) == 0)
+	if (!map || map->kind != NODE_MAP)
+		return NULL;
+	uint32_t hash = hash_of(key);
+	for (size_t i = 0; i < map->n; i++)
+		if (map->entries[i].hash == hash && strcmp(map->entries[i].key, key) == 0)
 			return &map->entries[i];
 	return NULL;
 }

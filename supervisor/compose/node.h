@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 
@@ -22,6 +23,7 @@ enum node_mark { NODE_MARK_NONE, NODE_MARK_RESET, NODE_MARK_OVERRIDE };
 
 struct node_entry {
 	const char *key;
+	uint32_t hash; /* of key: a mapping of thousands is searched often */
 	int line, column;
 	struct node *value;
 };
@@ -41,6 +43,8 @@ struct node {
 struct node *node_new(struct arena *a, enum node_kind kind, const struct node *at);
 struct node *node_new_text(struct arena *a, const char *text, const struct node *at);
 int node_append(struct arena *a, struct node *list, struct node *item);
+/* Add a key that is known to be new. */
+int node_add(struct arena *a, struct node *map, const char *key, struct node *value);
 /* Add or replace; the entry's own place is the value's. */
 int node_set(struct arena *a, struct node *map, const char *key, struct node *value);
 struct node_entry *node_entry(const struct node *map, const char *key);

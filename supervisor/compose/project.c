@@ -70,8 +70,6 @@ static int name_of_files(struct load *l, struct node *const *trees, size_t n, co
 				name->text);
 		load_leave(l, mark);
 		*out = name->text;
-		name->kind =
-			NODE_NULL; /* done with: the pass over the whole file must not replace variables again */
 		return load_goes_on(r) ? 0 : r;
 	}
 	return 0;

@@ -189,7 +189,7 @@ static int merge_one(struct reader *r, struct node *map, const struct node *from
 			continue;
 		if (map->n == YAML_MAX_KEYS)
 			return fail(r, mark, "too many keys in one mapping");
-		if (node_set(r->arena, map, from->entries[i].key, from->entries[i].value) < 0)
+		if (node_add(r->arena, map, from->entries[i].key, from->entries[i].value) < 0)
 			return fail_memory(r);
 	}
 	return 0;
@@ -249,7 +249,7 @@ static int read_entry(struct reader *r, const yaml_event_t *key_ev, struct node 
 		*merge = value;
 		return 0;
 	}
-	if (node_set(r->arena, map, key, value) < 0)
+	if (node_add(r->arena, map, key, value) < 0)
 		return fail_memory(r);
 	struct node_entry *entry = &map->entries[map->n - 1];
 	entry->line = (int)key_ev->start_mark.line + 1;

@@ -135,6 +135,10 @@ static void test_merge(void **state)
 	assert_string_equal(json_string_value(json_object_get(labels, "y")), "2");
 
 	/* Each file's errors carry its own name. */
+	auto_(compose) struct compose_project *list = NULL;
+	put(p, "l.yaml", "services: {web: {command: [z]}}\n");
+	assert_int_equal(load(p, "a.yaml l.yaml", named, &list, &e), 0);
+	assert_body(&list->services[1], "Cmd", "[\"z\"]"); /* a list replaces a list too */
 	put(p, "c.yaml", "services: {web: {tty: [1]}}\n");
 	struct compose_project *none;
 	assert_int_equal(load(p, "a.yaml c.yaml", named, &none, &e), -EINVAL);
@@ -319,6 +323,28 @@ static void test_project_name(void **state)
 	put(p, "f.yaml", "services: {a: {image: dir:r}}\n");
 	assert_int_equal(load(p, "f.yaml", (struct compose_request){ .project_directory = dir }, &c, &e), 0);
 	assert_string_equal(c->name, "myapp2");
+}
+
+/* Two reasons to depend on one service: the stronger condition counts, and required wins. */
+static void test_two_dependencies(void **state)
+{
+	struct place *p = *state;
+	static const char *const keys[] = {
+		"pid: 'service:b', depends_on: {b: {condition: service_completed_successfully, required: false}}",
+		"depends_on: {b: {condition: service_completed_successfully, required: false}}, pid: 'service:b'",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct err e;
+		auto_(compose) struct compose_project *c = NULL;
+		char text[300];
+		(void)snprintf(text, sizeof(text), "services: {a: {image: dir:r, %s}, b: {image: dir:r}}\n",
+			keys[i]);
+		put(p, "f.yaml", text);
+		assert_int_equal(load(p, "f.yaml", named, &c, &e), 0);
+		assert_int_equal(c->services[1].n_depends_on, 1);
+		assert_int_equal(c->services[1].depends_on[0].condition, COMPOSE_COMPLETED);
+		assert_true(c->services[1].depends_on[0].required);
+	}
 }
 
 /* The names of the services in order, "a b c"; or the error. */
@@ -518,6 +544,7 @@ int main(void)
 		TEST(test_variables),
 		TEST(test_files),
 		TEST(test_project_name),
+		TEST(test_two_dependencies),
 		TEST(test_order),
 		TEST(test_profiles),
 		TEST(test_json),
