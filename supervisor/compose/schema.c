@@ -301,13 +301,16 @@ static int merge_value(struct load *l, const struct key *k, struct node **base, 
 
 static int merge_map(struct load *l, const struct key *k, struct node *base, struct node *over)
 {
+	const struct key item = { .shape = SHAPE_KEYS, .sub = k ? k->sub : NULL };
+
 	for (size_t i = 0; i < over->n; i++) {
 		const struct node_entry *e = &over->entries[i];
 		struct node_entry *old = node_entry(base, e->key);
-		const struct key *sub = !k	  ? NULL
-			: k->shape == SHAPE_KEYS  ? schema_find(k->sub, e->key)
-			: k->shape == SHAPE_NAMED ? &(const struct key){ .shape = SHAPE_KEYS, .sub = k->sub }
-						  : NULL;
+		const struct key *sub = NULL; /* free mappings have no rules for what is in them */
+		if (k && k->shape == SHAPE_NAMED)
+			sub = &item;
+		else if (k && k->shape == SHAPE_KEYS)
+			sub = schema_find(k->sub, e->key);
 		int r = old ? merge_value(l, sub, &old->value, e->value)
 			    : node_set(l->arena, base, e->key, e->value);
 		if (r < 0)

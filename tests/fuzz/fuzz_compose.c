@@ -26,13 +26,15 @@ static void fuzz_envfile(const char *text, size_t len, bool raw)
 	struct interpolate in = { .arena = a, .vars = &vars };
 	if (!a || vars_set(a, &vars, "A", "value") < 0)
 		return;
-	(void)envfile_parse(&(struct envfile){ .name = "f", .raw = raw, .in = &in, .add = drop }, text, len, &e);
+	(void)envfile_parse(
+		&(struct envfile){ .name = "f", .raw = raw, .in = &in, .add = drop }, text, len, &e);
 }
 
 static void fuzz_project(const char *text, size_t len)
 {
 	/* A directory that is never there: files that the document names are not read. */
-	static const char *const files[] = { "-", NULL }, *const env[] = { "HOME=/proc/none", "A=value", NULL };
+	static const char *const files[] = { "-", NULL },
+				 *const env[] = { "HOME=/proc/none", "A=value", NULL };
 	const struct compose_request req = { .files = files,
 		.stdin_text = text,
 		.stdin_len = len,
