@@ -114,56 +114,75 @@ static void close_socket(void)
 	sock = -1;
 }
 
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* Returns the datagram's length, -1 when there is none; *fd is what came along, or -1. */
+static ssize_t receive(void *data, size_t room, int *fd)
+{
+	union control control;
+	struct iovec iov = { data, room };
+	/* CMSG_LEN, not CMSG_SPACE: in its padding the kernel would pass a second descriptor. */
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
+
+	*fd = -1;
+	ssize_t len = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = len < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+		c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return len;
+	memcpy(fd, CMSG_DATA(c), sizeof(int));
+	if (msg.msg_flags & MSG_CTRUNC) {
+		(void)close(*fd); /* several came: which one is meant? */
+		*fd = -1;
+	}
+	return len;
+}
+
+static void answer(const struct keeper_msg *reply, int fd)
+{
+	union control control;
+	struct iovec iov = { (void *)reply, sizeof(*reply) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = sizeof(control.bytes);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	}
+	/* There was room; it fails when the supervisor is gone. */
+	(void)sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Receives one datagram and answers it. False: nothing there. */
 static bool serve_one(void)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
 	struct pollfd room = { .fd = sock, .events = POLLOUT };
 	char data[sizeof(struct keeper_msg) + 1]; /* one more shows that it is too long */
-	struct iovec iov = { data, sizeof(data) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes };
 	struct keeper_msg reply;
-	int fd = -1, reply_fd = -1;
+	int fd, reply_fd;
 
 	/* A socket full of exits has no room for the answer, so the question waits until they are read. */
 	full = poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT);
 	if (full)
 		return false;
-	/* CMSG_LEN, not CMSG_SPACE: in its padding the kernel would pass a second descriptor. */
-	msg.msg_controllen = CMSG_LEN(sizeof(int));
-	ssize_t len = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t len = receive(data, sizeof(data), &fd);
 	if (len < 0 || (len == 0 && (room.revents & POLLHUP)))
 		return false;
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	if (fd >= 0 && (msg.msg_flags & MSG_CTRUNC)) {
-		(void)close(fd); /* several came: which one is meant? */
-		fd = -1;
-	}
-	bool answer = serve_message(&keeper, data, (size_t)len, &fd, &reply, &reply_fd);
+	if (serve_message(&keeper, data, (size_t)len, &fd, &reply, &reply_fd))
+		answer(&reply, reply_fd);
 	if (fd >= 0)
 		(void)close(fd); /* was not asked for */
-	if (!answer)
-		return true;
-
-	iov = (struct iovec){ &reply, sizeof(reply) };
-	msg = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
-	if (reply_fd >= 0) {
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &reply_fd, sizeof(int));
-	}
-	/* There was room; it fails when the supervisor is gone. */
-	(void)sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return true;
 }
 
@@ -234,10 +253,8 @@ static void take_signals(void)
 
 static void take_datagrams(short events)
 {
-	for (int i = 0; i < BATCH; i++) {
-		if (!serve_one())
-			break;
-	}
+	for (int i = 0; i < BATCH && serve_one(); i++)
+		continue;
 	/* Hung up and nothing more to read: an empty datagram alone looks like the end too, but does not hang up. */
 	struct pollfd rest_of_it = { .fd = sock, .events = POLLIN };
 	char byte;
@@ -306,8 +323,8 @@ static void open_standard_descriptors(void)
 		if (open("/dev/null", O_RDWR) < 0)
 			(void)open("/", O_RDONLY | O_DIRECTORY);
 	}
-	(void)syscall(
-		SYS_close_range, STDERR_FILENO + 1, ~0U, 0); /* what the starter left open is not ours */
+	/* What the starter left open is not ours. */
+	(void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 }
 
 static void take_over_signals(void)

@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <elf.h>
+#include <link.h>
+
 #include "tests/unit/keeper_scenes.h"
 
 struct run {
@@ -203,6 +206,28 @@ static void test_sealed(void **state)
 	assert_int_equal(finish(&t), 0);
 }
 
+/* What it takes in memory and on flash without its symbols: for people to read, since a libc at hand other than musl takes
+ * a multiple. */
+static void test_size(void **state)
+{
+	ElfW(Ehdr) head;
+	long long loaded = 0;
+	(void)state;
+	auto_close int fd = open(init_path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(fd, &head, sizeof(head), 0), sizeof(head));
+	assert_in_range(head.e_phnum, 1, 64);
+	for (int i = 0; i < head.e_phnum; i++) {
+		ElfW(Phdr) part;
+		off_t at = (off_t)(head.e_phoff + (size_t)i * sizeof(part));
+		assert_int_equal(pread(fd, &part, sizeof(part), at), sizeof(part));
+		assert_int_not_equal(part.p_type, PT_INTERP); /* static */
+		if (part.p_type == PT_LOAD)
+			loaded += (long long)part.p_filesz;
+	}
+	(void)fprintf(stderr, "berth-init: %lld bytes to load\n", loaded);
+	assert_in_range(loaded, 1, 2000000);
+}
+
 static int run_init(const char *const *args)
 {
 	int status;
@@ -314,6 +339,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_pid1),
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_bad_calls),
 	};
 	if (argc > 1 && strcmp(argv[1], "supervise") == 0)
