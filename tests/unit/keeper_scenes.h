@@ -766,6 +766,9 @@ static int supervise(int argc, char **argv)
 	if (argc != 2)
 		return 98;
 	scene.dir = argv[1];
+	/* Should the test be killed: only the scene about the keeper's end is to see it. */
+	if (strcmp(argv[0], "gone") != 0)
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (size_t i = 0; i < ARRAY_LEN(scenes); i++)
 		if (strcmp(argv[0], scenes[i].name) == 0)
 			scenes[i].run();
