@@ -1,8 +1,12 @@
 #include "runtime/spec.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
+
+#include "base/path.h"
+#include "base/text.h"
 
 static void unset_resources(struct spec_resources *r)
 {
@@ -110,6 +114,42 @@ static int check_process(const struct spec_process *p, struct err *e)
 	return 0;
 }
 
+/*
+ * A mount inside /proc would let writes to attr/ or sys/ land in a file of the image's choosing (CVE-2019-16884), all but
+ * those that lxcfs and its like provide. The check is of names; a symlink that leads there is the mounting side's.
+ */
+static int check_not_in_proc(const struct spec_mount *m, size_t i, struct err *e)
+{
+	static const char *const fine[] = { "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime",
+		"loadavg", "slabinfo", "net/dev", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled" };
+	char clean[PATH_MAX];
+	if (path_clean(m->destination, clean, sizeof(clean)) < 0)
+		return err_say(e, ENAMETOOLONG, "mounts[%zu].destination: too long", i);
+	if (strcmp(clean, "/proc") == 0) {
+		bool hosts = (m->flags & MS_BIND) && m->source && strcmp(m->source, "/proc") == 0;
+		if (hosts || strcmp(m->type, "proc") == 0)
+			return 0;
+	} else if (!text_has_prefix(clean, "/proc/")) {
+		return 0;
+	}
+	for (size_t j = 0; j < ARRAY_LEN(fine); j++)
+		if (text_has_prefix(clean, "/proc/") && strcmp(clean + strlen("/proc/"), fine[j]) == 0)
+			return 0;
+	return err_say(e, EINVAL,
+		"mounts[%zu].destination: \"%s\" cannot be mounted because it is inside /proc", i, clean);
+}
+
+static int check_mount(const struct spec_mount *m, size_t i, struct err *e)
+{
+	if (!m->destination || *m->destination != '/')
+		return err_say(e, EINVAL, "mounts[%zu].destination: must be an absolute path", i);
+	if (!m->type)
+		return err_say(e, EINVAL, "mounts[%zu].type: missing", i);
+	if ((m->flags & MS_BIND) && (!m->source || *m->source != '/'))
+		return err_say(e, EINVAL, "mounts[%zu].source: must be an absolute path", i);
+	return check_not_in_proc(m, i, e);
+}
+
 int spec_validate(const struct spec *s, struct err *e)
 {
 	if (!s->root_path || *s->root_path != '/')
@@ -117,15 +157,8 @@ int spec_validate(const struct spec *s, struct err *e)
 	int r = check_process(&s->process, e);
 	if (r == 0)
 		r = check_needs(s, e);
-	for (size_t i = 0; r == 0 && i < s->n_mounts; i++) {
-		if (!s->mounts[i].destination || *s->mounts[i].destination != '/')
-			r = err_say(e, EINVAL, "mounts[%zu].destination: must be an absolute path", i);
-		else if (!s->mounts[i].type)
-			r = err_say(e, EINVAL, "mounts[%zu].type: missing", i);
-		else if ((s->mounts[i].flags & MS_BIND) &&
-			(!s->mounts[i].source || *s->mounts[i].source != '/'))
-			r = err_say(e, EINVAL, "mounts[%zu].source: must be an absolute path", i);
-	}
+	for (size_t i = 0; r == 0 && i < s->n_mounts; i++)
+		r = check_mount(&s->mounts[i], i, e);
 	for (size_t i = 0; r == 0 && i < s->n_devices; i++)
 		if (!s->devices[i].path || *s->devices[i].path != '/')
 			r = err_say(e, EINVAL, "linux.devices[%zu].path: must be an absolute path", i);

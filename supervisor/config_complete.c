@@ -194,6 +194,9 @@ void config_image_from_spec(const struct spec *bundle, struct config_image *out)
 {
 	/* Its user stays numbers in the spec: spec_build() keeps them where the config says none. */
 	*out = (struct config_image){
-		.cmd = bundle->process.args, .env = bundle->process.env, .working_dir = bundle->process.cwd
+		.cmd = bundle->process.args,
+		.env = bundle->process.env,
+		.working_dir = bundle->process.cwd,
+		.hostname = bundle->hostname,
 	};
 }

@@ -356,7 +356,7 @@ static void mounts_of_all_kinds(void **state)
 	assert_int_equal(m->propagation, MS_SHARED);
 	assert_string_equal(mount_at(c, "/x/y")->subpath, "in/side");
 	assert_string_equal(mount_at(c, "/t1")->options, "size=64m,mode=1770,exec");
-	assert_string_equal(mount_at(c, "/t2")->options, "exec,size=4096,mode=0700");
+	assert_string_equal(mount_at(c, "/t2")->options, "exec,size=4096,mode=700");
 	assert_string_equal(c->mounts[c->n_mounts - 1].target, "/x/y/z"); /* parents first */
 	assert_string_equal(c->mounts[c->n_mounts - 2].target, "/x/y");
 }
