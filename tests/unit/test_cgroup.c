@@ -913,9 +913,18 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	char **left = NULL;
+	int n = cgroup_root_list(root, &left, &e);
+	for (int i = 0; i < n; i++) { /* of a test that failed: no reason to leave it on the host */
+		print_message("left behind: %s\n", left[i]);
+		(void)cgroup_remove(root, left[i], 5000, &e);
+	}
+	cgroup_list_free(left);
 	int r = cgroup_root_remove(root, &e);
 	if (r < 0)
 		print_message("left behind: %s\n", e.text);
+	if (n != 0)
+		r = -1;
 	cgroup_root_free(root);
 	return r;
 }
