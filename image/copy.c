@@ -247,7 +247,11 @@ static int remember(struct copy *c, int dst_dir, const char *name, const struct 
 		return fail(c, ENOMEM, "copy");
 	}
 	struct seen **head = bucket(c, st);
-	*s = (struct seen){ st->st_dev, st->st_ino, made.st_ino, path, *head };
+	s->src_dev = st->st_dev;
+	s->src_ino = st->st_ino;
+	s->dst_ino = made.st_ino;
+	s->path = path;
+	s->next = *head;
 	*head = s;
 	return 0;
 }

@@ -101,13 +101,14 @@ int image_source_resolve(const char *image, struct image_source *out, struct err
 	}
 	if (r < 0)
 		return r;
-	auto_(image_source) struct image_source s = { .kind = kind };
-	s.root = strdup(kind == IMAGE_OCI_BUNDLE ? root : path);
-	s.bundle = kind == IMAGE_OCI_BUNDLE ? strdup(path) : NULL;
-	if (!s.root || (kind == IMAGE_OCI_BUNDLE && !s.bundle))
+	bool bundle = kind == IMAGE_OCI_BUNDLE;
+	auto_free char *root_copy = strdup(bundle ? root : path);
+	auto_free char *bundle_copy = bundle ? strdup(path) : NULL;
+	if (!root_copy || (bundle && !bundle_copy))
 		return err_set(e, ENOMEM, "image %s", image);
-	*out = s;
-	s = (struct image_source){ 0 };
+	*out = (struct image_source){
+		.kind = kind, .root = take_ptr(&root_copy), .bundle = take_ptr(&bundle_copy)
+	};
 	return 0;
 }
 
