@@ -1,0 +1,195 @@
+/* containers - made and listed. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "supervisor/api/api.h"
+#include "supervisor/api/filters.h"
+#include "supervisor/api/inspect.h"
+#include "supervisor/config.h"
+
+static void create_with(struct api_call *call, json_t *body)
+{
+	const char *name = http_query(call->rq, "name");
+	struct container *c;
+	json_t *warnings = NULL;
+	struct err e;
+	if (container_create(call->engine, name && *name ? name : NULL, body, &c, &warnings, &e) < 0)
+		api_reply_err(call, &e);
+	else
+		api_reply_json(call, 201,
+			json_pack("{s:s, s:o}", "Id", c->id, "Warnings", warnings ? warnings : json_array()));
+}
+
+static void create(struct api_call *call)
+{
+	api_read_json(call, create_with);
+}
+
+/* ---------------------------------------------------------------- list */
+
+struct list_options {
+	struct filters filters;
+	bool all;
+	int64_t limit;				/* 0: no limit */
+	const struct container *before, *since; /* NULL: not asked for */
+};
+
+static bool name_matches(const char *value, const void *cookie)
+{
+	const struct container *c = cookie;
+	/* docker matches a part of the name, with and without its slash; ^ and $ bind as people write them */
+	size_t len = strlen(value);
+	bool at_start = *value == '^', at_end = len && value[len - 1] == '$';
+	if (at_start)
+		value++, len--;
+	if (at_end)
+		len--;
+	if (*value == '/')
+		value++, len--;
+	size_t have = strlen(c->name);
+	if (len > have)
+		return false;
+	if (at_start && at_end)
+		return len == have && strncmp(c->name, value, len) == 0;
+	if (at_start)
+		return strncmp(c->name, value, len) == 0;
+	if (at_end)
+		return strncmp(c->name + have - len, value, len) == 0;
+	for (size_t i = 0; i + len <= have; i++)
+		if (strncmp(c->name + i, value, len) == 0)
+			return true;
+	return false;
+}
+
+static bool id_matches(const char *value, const void *cookie)
+{
+	const struct container *c = cookie;
+	return text_has_prefix(c->id, value);
+}
+
+static bool exit_code_matches(const char *value, const void *cookie)
+{
+	const struct container *c = cookie;
+	return strcmp(state_status(&c->actual), "exited") == 0 && atoi(value) == c->actual.exit_code;
+}
+
+static bool volume_matches(const char *value, const void *cookie)
+{
+	const struct container *c = cookie;
+	for (size_t i = 0; i < c->config->n_mounts; i++) {
+		const struct config_mount *m = &c->config->mounts[i];
+		if (strcmp(m->target, value) == 0 || (m->source && strcmp(m->source, value) == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool matches(const struct list_options *o, const struct container *c)
+{
+	const struct filters *f = &o->filters;
+	if (!o->all && !c->actual.running && !filters_has(f, "status") && !filters_has(f, "exited"))
+		return false;
+	return filters_match(f, "name", name_matches, c) && filters_match(f, "id", id_matches, c) &&
+		filters_match_labels(f, "label", c->config->labels) &&
+		filters_match_word(f, "status", state_status(&c->actual)) &&
+		filters_match(f, "exited", exit_code_matches, c) &&
+		filters_match_word(f, "ancestor", c->config->image) &&
+		filters_match(f, "volume", volume_matches, c) &&
+		filters_match_word(f, "network", c->config->network) &&
+		filters_match_word(f, "health", "none") && filters_match_word(f, "is-task", "false") &&
+		(!o->before || c->created_ns < o->before->created_ns) &&
+		(!o->since || c->created_ns > o->since->created_ns);
+}
+
+static bool bad_status(const char *value, const void *cookie)
+{
+	const char **bad = (const char **)cookie;
+	if (state_is_status(value))
+		return false;
+	*bad = value;
+	return true;
+}
+
+static bool first_value(const char *value, const void *cookie)
+{
+	*(const char **)cookie = value;
+	return true;
+}
+
+/* before=X and since=X name containers. */
+static int anchor(struct engine *en, const struct filters *f, const char *key, const struct container **out,
+	struct err *e)
+{
+	const char *ref = NULL;
+	if (!filters_has(f, key) || !filters_match(f, key, first_value, &ref))
+		return 0;
+	*out = container_find(en, ref, e);
+	return *out ? 0 : -e->code;
+}
+
+static int list_options(const struct api_call *call, struct list_options *o, struct err *e)
+{
+	static const char *const known[] = { "ancestor", "before", "exited", "health", "id", "is-task",
+		"label", "name", "network", "since", "status", "volume", NULL };
+	int r = filters_parse(http_query(call->rq, "filters"), known, &o->filters, e);
+	if (r < 0)
+		return r;
+	const char *bad;
+	if (filters_has(&o->filters, "status") && filters_match(&o->filters, "status", bad_status, &bad))
+		return err_say(e, EINVAL, "invalid filter 'status=%.64s'", bad);
+	o->all = api_query_bool(call, "all");
+	r = api_query_int(call, "limit", -1, INT32_MAX, &o->limit, e);
+	if (r < 0)
+		return r;
+	if (o->limit > 0)
+		o->all = true;
+	r = anchor(call->engine, &o->filters, "before", &o->before, e);
+	return r < 0 ? r : anchor(call->engine, &o->filters, "since", &o->since, e);
+}
+
+static void list(struct api_call *call)
+{
+	struct list_options o = { 0 };
+	struct err e;
+	int r = list_options(call, &o, &e);
+	auto_(filters) struct filters f = o.filters;
+	if (r < 0) {
+		api_reply_err(call, &e);
+		return;
+	}
+	json_t *list = json_array();
+	/* newest first */
+	struct list *head = &call->engine->containers;
+	for (struct list *at = head->prev; at != head; at = at->prev) {
+		struct container *c = list_entry(at, struct container, link);
+		if (!matches(&o, c))
+			continue;
+		if (json_array_append_new(list, inspect_summary(c)) < 0) {
+			json_decref(list);
+			api_reply_empty(call, 500);
+			return;
+		}
+		if (o.limit > 0 && json_array_size(list) == (size_t)o.limit)
+			break;
+	}
+	api_reply_json(call, 200, list);
+}
+
+static void inspect(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (c)
+		api_reply_json(call, 200, inspect_container(c));
+}
+
+static const struct api_route routes[] = {
+	{ "POST", "/containers/create", create },
+	{ "GET", "/containers/json", list },
+	{ "GET", "/containers/{}/json", inspect },
+};
+const struct api_routes api_container_routes = { routes, ARRAY_LEN(routes) };

@@ -1,0 +1,169 @@
+/* lifecycle - the verbs that change a container, and the wait for its end. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "supervisor/api/api.h"
+#include "supervisor/waiter.h"
+
+static void start(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (!c)
+		return;
+	const char *checkpoint = http_query(call->rq, "checkpoint");
+	if (checkpoint && *checkpoint) {
+		struct err e;
+		(void)err_say(&e, ENOSYS, "checkpoint: not built yet");
+		api_reply_err(call, &e);
+		return;
+	}
+	container_start(c, api_done, call);
+}
+
+/* t in seconds (-1: wait for ever) and signal, as stop and restart take them. */
+static int stop_arguments(const struct api_call *call, int *sig, int64_t *timeout_ns, struct err *e)
+{
+	int64_t t = INT64_MIN;
+	int r = api_query_int(call, "t", -INT32_MAX, INT32_MAX, &t, e);
+	if (r < 0)
+		return r;
+	if (t != INT64_MIN)
+		*timeout_ns = t < 0 ? -1 : t * NS_PER_S;
+	const char *name = http_query(call->rq, "signal");
+	if (name && *name) {
+		*sig = text_parse_signal(name);
+		if (*sig < 0)
+			return err_say(e, EINVAL, "invalid signal: %.64s", name);
+	}
+	return 0;
+}
+
+static void stop_or_restart(
+	struct api_call *call, void (*verb)(struct container *, int, int64_t, done_fn, void *))
+{
+	struct container *c = api_container(call);
+	if (!c)
+		return;
+	int sig = 0;
+	int64_t timeout_ns = CONTAINER_TIMEOUT_DEFAULT;
+	struct err e;
+	if (stop_arguments(call, &sig, &timeout_ns, &e) < 0)
+		api_reply_err(call, &e);
+	else
+		verb(c, sig, timeout_ns, api_done, call);
+}
+
+static void stop(struct api_call *call)
+{
+	stop_or_restart(call, container_stop);
+}
+
+static void restart(struct api_call *call)
+{
+	stop_or_restart(call, container_restart);
+}
+
+static void kill_(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (!c)
+		return;
+	int sig = SIGKILL;
+	const char *name = http_query(call->rq, "signal");
+	if (name && *name)
+		sig = text_parse_signal(name);
+	if (sig < 0) {
+		struct err e;
+		(void)err_say(&e, EINVAL, "invalid signal: %.64s", name);
+		api_reply_err(call, &e);
+		return;
+	}
+	container_kill(c, sig, api_done, call);
+}
+
+static void remove_(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (!c)
+		return;
+	if (api_query_bool(call, "link")) {
+		struct err e;
+		(void)err_say(&e, EINVAL, "link: links between containers are not built");
+		api_reply_err(call, &e);
+		return;
+	}
+	container_remove(c, api_query_bool(call, "force"), api_query_bool(call, "v"), api_done, call);
+}
+
+static void resize(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (!c)
+		return;
+	int64_t width = 0, height = 0;
+	struct err e;
+	if (api_query_int(call, "w", 0, UINT16_MAX, &width, &e) < 0 ||
+		api_query_int(call, "h", 0, UINT16_MAX, &height, &e) < 0 ||
+		container_resize(c, (unsigned)width, (unsigned)height, &e) < 0)
+		api_reply_err(call, &e);
+	else
+		api_reply_empty(call, 200);
+}
+
+/* ---- wait: the headers leave at once, so that a client knows it is registered; the body is the end. */
+
+static void waited(void *cookie, int exit_code, const char *error)
+{
+	struct api_call *call = cookie;
+	auto_(json) json_t *o = error
+		? json_pack("{s:i, s:{s:s}}", "StatusCode", exit_code, "Error", "Message", error)
+		: json_pack("{s:i, s:n}", "StatusCode", exit_code, "Error");
+	auto_free char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	if (text) {
+		http_reply_write(call->rq, text, strlen(text));
+		http_reply_end(call->rq);
+	} else {
+		http_drop(call->rq);
+	}
+	api_call_free(call);
+}
+
+static void wait_client_gone(struct http_request *rq, void *cookie)
+{
+	struct api_call *call = cookie;
+	container_wait_cancel(call->data);
+	http_drop(rq);
+	api_call_free(call);
+}
+
+static void wait_(struct api_call *call)
+{
+	const char *word = http_query(call->rq, "condition");
+	enum wait_condition condition;
+	struct waiter *w;
+	struct err e;
+	if (wait_parse_condition(word ? word : "", &condition, &e) < 0 ||
+		container_wait(call->engine, call->param[0], condition, waited, call, &w, &e) < 0) {
+		api_reply_err(call, &e);
+		return;
+	}
+	call->data = w;
+	http_on_close(call->rq, wait_client_gone, call);
+	http_reply_begin(call->rq, 200, "application/json", NULL);
+}
+
+static const struct api_route routes[] = {
+	{ "POST", "/containers/{}/start", start },
+	{ "POST", "/containers/{}/stop", stop },
+	{ "POST", "/containers/{}/restart", restart },
+	{ "POST", "/containers/{}/kill", kill_ },
+	{ "POST", "/containers/{}/resize", resize },
+	{ "POST", "/containers/{}/wait", wait_ },
+	{ "DELETE", "/containers/{}", remove_ },
+};
+const struct api_routes api_lifecycle_routes = { routes, ARRAY_LEN(routes) };
