@@ -1,5 +1,6 @@
 #include "supervisor/api/inspect.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "supervisor/api/api.h"
 #include "supervisor/config.h"
 #include "supervisor/exec_session.h"
+#include "supervisor/volume.h"
 
 static json_t *labels_of(const struct config *config)
 {
@@ -19,20 +21,19 @@ static json_t *labels_of(const struct config *config)
 }
 
 struct volume_text {
-	const struct engine *engine;
-	char path[4400];
+	const char *data_root;
+	char path[PATH_MAX];
 };
 
 static const char *volume_root(void *cookie, const char *name)
 {
 	struct volume_text *v = cookie;
-	(void)snprintf(v->path, sizeof(v->path), "%s/volumes/%s/_data", v->engine->options.data_root, name);
-	return v->path;
+	return volume_path(v->data_root, name, v->path, NULL) == 0 ? v->path : "";
 }
 
 static json_t *mounts_of(const struct container *c)
 {
-	struct volume_text v = { .engine = c->engine };
+	struct volume_text v = { .data_root = c->engine->options.data_root };
 	json_t *mounts;
 	struct err e;
 	return config_mounts_to_json(c->config, volume_root, &v, &mounts, &e) < 0 ? NULL : mounts;

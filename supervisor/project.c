@@ -1,0 +1,178 @@
+#include "supervisor/project.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "supervisor/config.h"
+#include "supervisor/project_job.h"
+#include "supervisor/project_load.h"
+#include "supervisor/worker.h"
+
+#define LOAD_DEADLINE_MS 30000
+
+void project_end(struct project_job *j, int r, const struct err *e, json_t *result)
+{
+	j->done(j->cookie, r, e, result);
+	json_decref(result);
+	json_decref(j->request);
+	json_decref(j->model);
+	compose_free(j->project);
+	free(j->ids);
+	free(j->items);
+	free(j);
+}
+
+void project_say(struct project_job *j, const char *what, const char *status)
+{
+	j->report(j->cookie, what, status, NULL);
+}
+
+bool project_has(const struct project_job *j, const struct container *c, const char *service)
+{
+	const char *project = config_label(c->config, LABEL_PROJECT),
+		   *own = config_label(c->config, LABEL_SERVICE);
+	return project && strcmp(project, j->project->name) == 0 &&
+		(!service || (own && strcmp(own, service) == 0));
+}
+
+static int load_in_worker(void *cookie, int out_fd, struct err *e)
+{
+	const struct project_job *j = cookie;
+	return project_load(j->request, out_fd, e);
+}
+
+/* Without files `down -p NAME` goes by the labels alone. */
+static int project_by_name(struct project_job *j, struct err *e)
+{
+	const char *name = json_string_value(json_object_get(j->request, "Name"));
+	j->project = calloc(1, sizeof(*j->project));
+	struct arena *a = arena_new();
+	if (j->project)
+		j->project->arena = a;
+	if (!j->project || !a)
+		return err_set(e, ENOMEM, "take down %s", name);
+	j->project->name = arena_strdup(a, name);
+	j->project->warnings = j->project->declared = j->project->config_files = arena_strv(a, NULL, 0);
+	return arena_failed(a) ? err_set(e, ENOMEM, "take down %s", name) : 0;
+}
+
+static void carry_out(struct project_job *j)
+{
+	for (char **w = j->project->warnings; *w; w++)
+		j->report(j->cookie, NULL, NULL, *w);
+	switch (j->verb) {
+	case PROJECT_UP:
+		project_up(j);
+		break;
+	case PROJECT_DOWN:
+		project_down(j);
+		break;
+	case PROJECT_CONFIG:
+		project_end(j, 0, NULL, take_ptr(&j->model));
+		break;
+	}
+}
+
+static void loaded(void *cookie, int r, const struct err *e, const char *out, size_t out_len)
+{
+	struct project_job *j = cookie;
+	struct err why;
+	if (r == 0) {
+		j->model = json_parse(out, out_len, "the project's model", &why);
+		r = j->model ? compose_from_json(j->model, &j->project, &why) : -why.code;
+		e = &why;
+	}
+	if (r < 0)
+		project_end(j, r, e, NULL);
+	else
+		carry_out(j);
+}
+
+static void start_without_files(void *cookie)
+{
+	struct project_job *j = cookie;
+	struct err e;
+	int r = project_by_name(j, &e);
+	if (r < 0)
+		project_end(j, r, &e, NULL);
+	else
+		carry_out(j);
+}
+
+int project_start(struct engine *en, enum project_verb verb, const json_t *request, project_report_fn report,
+	project_done_fn done, void *cookie, struct err *e)
+{
+	struct project_job *j = calloc(1, sizeof(*j));
+	if (!j)
+		return err_set(e, ENOMEM, "begin with the project");
+	*j = (struct project_job){
+		.engine = en, .verb = verb, .report = report, .done = done, .cookie = cookie
+	};
+	j->request = json_deep_copy(request);
+
+	const char *name = json_string_value(json_object_get(request, "Name"));
+	bool files = json_array_size(json_object_get(request, "Files")) > 0;
+	if (verb == PROJECT_DOWN && !files && name && *name) {
+		engine_later(en, start_without_files, j);
+		return 0;
+	}
+	const struct worker_args args = { .what = "reading the compose files",
+		.job = load_in_worker,
+		.done = loaded,
+		.cookie = j,
+		.deadline_ms = LOAD_DEADLINE_MS };
+	int r = worker_start(en->workers, &args, NULL, e);
+	if (r < 0) {
+		json_decref(j->request);
+		free(j);
+	}
+	return r;
+}
+
+/* ---------------------------------------------------------------- the files of `berth daemon -f` */
+
+static void file_progress(void *cookie, const char *what, const char *status, const char *warning)
+{
+	(void)cookie;
+	if (warning)
+		log_warn("compose", "warning=\"%s\"", warning);
+	else
+		log_info("compose", "container=%s status=%s", what, status);
+}
+
+static void file_done(void *cookie, int r, const struct err *e, json_t *result)
+{
+	auto_free char *file = cookie;
+	if (r < 0)
+		log_error("compose-failed", "file=%s err=\"%s\"", file, e->text);
+	else
+		log_info("compose-up", "file=%s project=%s", file,
+			json_string_value(json_object_get(result, "Project")));
+}
+
+int project_start_files(struct engine *en, struct err *e)
+{
+	extern char **environ;
+	auto_(json) json_t *env = json_object();
+	for (char **v = environ; v && *v; v++) {
+		const char *eq = strchr(*v, '=');
+		if (eq)
+			(void)json_object_setn_new(env, *v, (size_t)(eq - *v),
+				json_string(eq + 1)); /* not UTF-8: not passed on */
+	}
+	for (char **file = en->options.files; file && *file; file++) {
+		auto_(json) json_t *request = json_pack("{s:[s], s:O}", "Files", *file, "Env", env);
+		char *name = strdup(*file);
+		int r = request && name
+			? project_start(en, PROJECT_UP, request, file_progress, file_done, name, e)
+			: err_set(e, ENOMEM, "read %s", *file);
+		if (r < 0) {
+			free(name);
+			return r;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * project - compose projects carried out: what has to be made, started, stopped and removed, and in which order.
+ *
+ * The files are read and checked by a worker (supervisor/compose/), so that nothing a file says can stall or hurt the
+ * supervisor; what comes back is a model whose services are create bodies. Then, for `up`: containers that are missing or whose
+ * configuration changed are made, those that are not wanted any more are replaced, and all are started in order of depends_on.
+ * For `down`: all containers of the project are stopped and removed, each after those that depend on it.
+ * What belongs to a project is known by the labels com.docker.compose.project and .service alone.
+ *
+ * Owns:    a job frees itself after done(). It goes on to its end when nobody listens any more.
+ * Errors:  done() gets what the files' author must know ("compose.yaml:7:5: ..."), or what the failing verb said.
+ * Context: the loop.
+ */
+#ifndef SUPERVISOR_PROJECT_H
+#define SUPERVISOR_PROJECT_H
+
+#include <jansson.h>
+
+#include "supervisor/engine.h"
+
+/* One line of progress: what ("demo-web-1"; NULL with a warning) and its new status ("Created", "Started", ...) or a warning. */
+typedef void (*project_report_fn)(void *cookie, const char *what, const char *status, const char *warning);
+/* result is borrowed: for up {"Project", "Containers": [{Id, Name, Service}]}, for config the whole model. */
+typedef void (*project_done_fn)(void *cookie, int r, const struct err *e, json_t *result);
+
+enum project_verb { PROJECT_UP, PROJECT_DOWN, PROJECT_CONFIG };
+
+/* request: {"Files", "ProjectDirectory", "Name", "EnvFiles", "Profiles", "Services", "Env", "Stdin", and for down "Volumes",
+ * "Timeout", "RemoveOrphans"}; copied. */
+int project_start(struct engine *en, enum project_verb verb, const json_t *request, project_report_fn report,
+	project_done_fn done, void *cookie, struct err *e);
+
+#endif

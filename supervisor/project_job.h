@@ -1,0 +1,51 @@
+/*
+ * project_job - what project.c, project_up.c and project_down.c share: one verb on one project, under way.
+ */
+#ifndef SUPERVISOR_PROJECT_JOB_H
+#define SUPERVISOR_PROJECT_JOB_H
+
+#include "base/arena.h"
+#include "supervisor/compose/compose.h"
+#include "supervisor/container.h"
+#include "supervisor/project.h"
+#include "supervisor/waiter.h"
+
+#define LABEL_PROJECT	 "com.docker.compose.project"
+#define LABEL_SERVICE	 "com.docker.compose.service"
+#define LABEL_HASH	 "com.docker.compose.config-hash"
+#define LABEL_DEPENDS_ON "com.docker.compose.depends_on"
+
+struct project_item; /* one container of the project, down's view */
+
+struct project_job {
+	struct engine *engine;
+	enum project_verb verb;
+	json_t *request;
+	struct compose_project *project; /* after the load */
+	json_t *model;			 /* the same as JSON */
+	project_report_fn report;
+	project_done_fn done;
+	void *cookie;
+
+	/* up: service after service, first made, then started */
+	bool starting;
+	size_t service;		      /* which one */
+	size_t dependency;	      /* which of its dependencies is waited for */
+	char (*ids)[TEXT_ID_LEN + 1]; /* a container per service */
+
+	/* down: many at once */
+	struct project_item *items;
+	size_t n_items, n_left;
+	struct err first_error; /* what failed first; the rest goes on */
+};
+
+/* Ends the job: calls done, frees all. */
+void project_end(struct project_job *j, int r, const struct err *e, json_t *result /* taken, may be NULL */);
+void project_say(struct project_job *j, const char *what, const char *status);
+/* Is this container of the job's project (and, unless NULL, of that service)? */
+bool project_has(const struct project_job *j, const struct container *c, const char *service);
+
+void project_up(struct project_job *j);
+void project_down(struct project_job *j);
+
+#endif

@@ -1,0 +1,234 @@
+/* project_up - make what is missing or changed, then start all of it in order of depends_on. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "supervisor/config.h"
+#include "supervisor/project_job.h"
+#include "supervisor/volume.h"
+
+static void make_next(struct project_job *j);
+static void start_next(struct project_job *j);
+
+static struct compose_service *current(struct project_job *j)
+{
+	return &j->project->services[j->service];
+}
+
+static struct container *container_of_service(struct project_job *j, const char *service)
+{
+	list_each (struct container, c, &j->engine->containers, link)
+		if (!c->actual.removing && project_has(j, c, service))
+			return c;
+	return NULL;
+}
+
+static void fail(struct project_job *j, const struct err *why)
+{
+	struct err e = *why;
+	(void)err_wrap(&e, -why->code, "service %s", current(j)->name);
+	project_end(j, -e.code, &e, NULL);
+}
+
+/* ---------------------------------------------------------------- made */
+
+static void make(struct project_job *j)
+{
+	struct compose_service *s = current(j);
+	struct container *c;
+	json_t *warnings = NULL;
+	struct err e;
+	if (container_create(j->engine, s->container_name, s->body, &c, &warnings, &e) < 0) {
+		fail(j, &e);
+		return;
+	}
+	size_t i;
+	json_t *w;
+	json_array_foreach (warnings, i, w) {
+		j->report(j->cookie, NULL, NULL, json_string_value(w));
+	}
+	json_decref(warnings);
+	memcpy(j->ids[j->service], c->id, sizeof(c->id));
+	project_say(j, s->container_name, "Created");
+	j->service++;
+	make_next(j);
+}
+
+static void replaced_removed(void *cookie, int r, const struct err *e)
+{
+	struct project_job *j = cookie;
+	if (r < 0 && r != -ENOENT)
+		fail(j, e);
+	else
+		make(j);
+}
+
+static void replaced_stopped(void *cookie, int r, const struct err *e)
+{
+	struct project_job *j = cookie;
+	struct container *old = container_of_service(j, current(j)->name);
+	if (r < 0 && r != -EALREADY)
+		fail(j, e);
+	else if (old)
+		container_remove(old, true, false, replaced_removed, j);
+	else
+		make(j);
+}
+
+static bool is_same(const struct container *c, const struct compose_service *s)
+{
+	const char *hash = config_label(c->config, LABEL_HASH);
+	return hash && strcmp(hash, s->config_hash) == 0;
+}
+
+static void make_next(struct project_job *j)
+{
+	for (; j->service < j->project->n_services; j->service++) {
+		struct compose_service *s = current(j);
+		struct container *c = container_of_service(j, s->name);
+		if (!c) {
+			make(j);
+			return;
+		}
+		if (!is_same(c, s)) {
+			project_say(j, c->name, "Recreate");
+			container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, replaced_stopped, j);
+			return;
+		}
+		memcpy(j->ids[j->service], c->id, sizeof(c->id));
+	}
+	j->service = 0;
+	start_next(j);
+}
+
+/* ---------------------------------------------------------------- started */
+
+static void finish(struct project_job *j)
+{
+	json_t *containers = json_array();
+	for (size_t i = 0; i < j->project->n_services; i++) {
+		const struct container *c = container_by_id(j->engine, j->ids[i]);
+		if (c)
+			(void)json_array_append_new(containers,
+				json_pack("{s:s, s:s, s:s, s:b}", "Id", c->id, "Name", c->name, "Service",
+					j->project->services[i].name, "Attach",
+					j->project->services[i].attach));
+	}
+	json_t *result = json_pack("{s:s, s:o}", "Project", j->project->name, "Containers", containers);
+	project_end(j, 0, NULL, result);
+}
+
+static void started(void *cookie, int r, const struct err *e)
+{
+	struct project_job *j = cookie;
+	if (r < 0 && r != -EALREADY) {
+		fail(j, e);
+		return;
+	}
+	project_say(j, current(j)->container_name, r == 0 ? "Started" : "Running");
+	j->service++;
+	j->dependency = 0;
+	start_next(j);
+}
+
+static void dependency_ended(void *cookie, int exit_code, const char *error)
+{
+	struct project_job *j = cookie;
+	const struct compose_dependency *d = &current(j)->depends_on[j->dependency];
+	if (exit_code != 0 || error) {
+		struct err e;
+		(void)err_say(&e, ECANCELED, "service \"%s\" didn't complete successfully: exit %d%s%s",
+			d->service, exit_code, error ? ": " : "", error ? error : "");
+		if (d->required) {
+			fail(j, &e);
+			return;
+		}
+		j->report(j->cookie, NULL, NULL, e.text);
+	}
+	project_say(j, d->service, "Exited");
+	j->dependency++;
+	start_next(j);
+}
+
+/* The first dependency from j->dependency on that has to be waited for; false when there is none. */
+static bool wait_for_dependency(struct project_job *j)
+{
+	const struct compose_service *s = current(j);
+	for (; j->dependency < s->n_depends_on; j->dependency++) {
+		const struct compose_dependency *d = &s->depends_on[j->dependency];
+		if (d->condition != COMPOSE_COMPLETED)
+			continue; /* it comes earlier in the order, so it has been started */
+		struct container *c = container_of_service(j, d->service);
+		struct waiter *w;
+		struct err e;
+		if (!c)
+			continue;
+		if (container_wait(j->engine, c->id, WAIT_NOT_RUNNING, dependency_ended, j, &w, &e) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void start_next(struct project_job *j)
+{
+	if (j->service == j->project->n_services) {
+		finish(j);
+		return;
+	}
+	if (wait_for_dependency(j))
+		return;
+	struct container *c = container_by_id(j->engine, j->ids[j->service]);
+	if (!c) {
+		struct err e;
+		(void)err_say(&e, ENOENT, "its container was removed meanwhile");
+		fail(j, &e);
+		return;
+	}
+	container_start(c, started, j);
+}
+
+/* ---------------------------------------------------------------- before anything is made */
+
+static int check_external_volumes(struct project_job *j, struct err *e)
+{
+	for (size_t i = 0; i < j->project->n_volumes; i++) {
+		const struct compose_volume *v = &j->project->volumes[i];
+		if (v->external && !volume_exists(j->engine->options.data_root, v->name))
+			return err_say(e, ENOENT, "external volume \"%s\" not found", v->name);
+	}
+	return 0;
+}
+
+static void name_orphans(struct project_job *j)
+{
+	list_each (struct container, c, &j->engine->containers, link) {
+		const char *service = config_label(c->config, LABEL_SERVICE);
+		bool declared = !service;
+		for (char **d = j->project->declared; *d && !declared; d++)
+			declared = strcmp(*d, service) == 0;
+		if (declared || !project_has(j, c, NULL))
+			continue;
+		char text[512];
+		(void)snprintf(text, sizeof(text),
+			"%s is of this project but of none of its services: down --remove-orphans removes it",
+			c->name);
+		j->report(j->cookie, NULL, NULL, text);
+	}
+}
+
+void project_up(struct project_job *j)
+{
+	struct err e;
+	int r = check_external_volumes(j, &e);
+	j->ids = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->ids)) : NULL;
+	if (r == 0 && !j->ids)
+		r = err_set(&e, ENOMEM, "bring up %s", j->project->name);
+	if (r < 0) {
+		project_end(j, r, &e, NULL);
+		return;
+	}
+	name_orphans(j);
+	make_next(j);
+}
