@@ -48,12 +48,10 @@ static int load_in_worker(void *cookie, int out_fd, struct err *e)
 static int project_by_name(struct project_job *j, struct err *e)
 {
 	const char *name = json_string_value(json_object_get(j->request, "Name"));
-	j->project = calloc(1, sizeof(*j->project));
-	struct arena *a = arena_new();
-	if (j->project)
-		j->project->arena = a;
-	if (!j->project || !a)
+	j->project = compose_new();
+	if (!j->project)
 		return err_set(e, ENOMEM, "take down %s", name);
+	struct arena *a = j->project->arena;
 	j->project->name = arena_strdup(a, name);
 	j->project->warnings = j->project->declared = j->project->config_files = arena_strv(a, NULL, 0);
 	return arena_failed(a) ? err_set(e, ENOMEM, "take down %s", name) : 0;
