@@ -104,6 +104,9 @@ $(B)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 $(B)/rt: tests/bench/rt.c tests/support/sample.h $(LIB)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
+$(B)/bench: tests/bench/bench.c tests/bench/floor.c tests/bench/floor.h tests/support/sample.h $(LIB)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -o $@ tests/bench/bench.c tests/bench/floor.c $(LIB) $(LIBS)
+
 .PHONY: units
 units: $(UNIT) $(FUZZ:%=$(B)/fuzz/replay_%)
 
@@ -144,7 +147,7 @@ soak: deps
 fuzz: deps
 	@tests/fuzz/run $(B) $(N)
 bench: deps
-	@$(MAKE) -s all
+	@$(MAKE) -s all $(B)/bench
 	@tests/bench/run $(B)
 lint:
 	@tests/lint

@@ -251,8 +251,9 @@ static int runc_exec(void)
 	return other("runc", "exec", NULL);
 }
 
-static void write_bundle(const char *name, const struct spec *s)
+static void write_bundle(const char *name, struct spec *s)
 {
+	s->oci_version = "1.0.2"; /* Debian 12's crun refuses newer ones */
 	auto_(buf) struct buf text = { 0 };
 	char path[128];
 	struct err e;
