@@ -48,14 +48,14 @@ PROGS  := $(B)/berth $(B)/berth-init $(B)/berth-oci
 .PHONY: all
 all: $(PROGS)
 
-$(B)/obj/%.o: %.c | $(B)/flags
+$(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 # Objects are rebuilt when the flags change, so that one build directory never mixes two kinds.
 $(B)/flags: FORCE
 	@mkdir -p $(B)
-	@echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' | cmp -s - $@ || { rm -rf $(B)/obj; echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' > $@; }
+	@echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' > $@
 .PHONY: FORCE
 
 $(LIB): $(OBJS) $(B)/obj/stage_image.o $(B)/obj/configs_image.o
