@@ -1,0 +1,83 @@
+/*
+ * cli - the client verbs: what they share.
+ *
+ * The verbs talk to the daemon through the control API only (base/http.h). Output and exit codes are docker's where
+ * docker has the verb, compose's for up, down and config.
+ *
+ * Exit:    0; 1 for an error; for run 125 (berth's or the daemon's error, and usage), 126, 127 (from the start's
+ *          error), else the container's own code.
+ * Context: one thread; a verb runs an event loop of its own when it streams.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/options.h"
+
+#define CLI_DEFAULT_SOCKET "/run/berth/berth.sock"
+
+struct cli {
+	const char *socket; /* the daemon's socket path */
+};
+
+struct verb {
+	const char *name;
+	const char *usage; /* what follows "berth" */
+	const char *summary;
+	const struct option_def *(*options)(void);
+	bool stop_at_argument;
+	size_t min_args, max_args; /* SIZE_MAX: any number */
+	int usage_code;		   /* exit status of a usage error */
+	int (*run)(const struct cli *cli, const struct options *o);
+	int (*raw)(int argc, char **argv); /* in place of run: reads its own options */
+};
+
+/* Everything that is not `daemon` or internal. argv[0] is the program; returns the exit status. */
+int cli_main(int argc, char **argv);
+/* The verb table, ends with a NULL name. */
+const struct verb *cli_verbs(void);
+/* Read "[-H unix://PATH]" and the environment: fills cli, returns the index of the verb, or -errno. */
+int cli_parse_globals(int argc, char *const *argv, const char *env_host, struct cli *cli, struct err *e);
+
+/* ---------------------------------------------------------------- verbs, by file */
+int verb_run(const struct cli *cli, const struct options *o);
+int verb_create(const struct cli *cli, const struct options *o);
+int verb_start(const struct cli *cli, const struct options *o);
+int verb_attach(const struct cli *cli, const struct options *o);
+int verb_exec(const struct cli *cli, const struct options *o);
+int verb_logs(const struct cli *cli, const struct options *o);
+int verb_stop(const struct cli *cli, const struct options *o);
+int verb_restart(const struct cli *cli, const struct options *o);
+int verb_kill(const struct cli *cli, const struct options *o);
+int verb_rm(const struct cli *cli, const struct options *o);
+int verb_wait(const struct cli *cli, const struct options *o);
+int verb_ps(const struct cli *cli, const struct options *o);
+int verb_inspect(const struct cli *cli, const struct options *o);
+int verb_version(const struct cli *cli, const struct options *o);
+int verb_up(const struct cli *cli, const struct options *o);
+int verb_down(const struct cli *cli, const struct options *o);
+int verb_config(const struct cli *cli, const struct options *o);
+
+const struct option_def *run_options(void);
+const struct option_def *create_options(void);
+const struct option_def *start_options(void);
+const struct option_def *attach_options(void);
+const struct option_def *exec_options(void);
+const struct option_def *logs_options(void);
+const struct option_def *stop_options(void);
+const struct option_def *kill_options(void);
+const struct option_def *rm_options(void);
+const struct option_def *wait_options(void);
+const struct option_def *ps_options(void);
+const struct option_def *inspect_options(void);
+const struct option_def *version_options(void);
+const struct option_def *up_options(void);
+const struct option_def *down_options(void);
+const struct option_def *config_options(void);
+const struct option_def *check_options(void);
+
+#endif

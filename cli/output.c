@@ -1,0 +1,88 @@
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/api.h"
+
+#define COLUMN_MIN 10
+#define COLUMN_GAP 3
+
+int print_error(const struct err *e, int code)
+{
+	(void)fprintf(stderr, "%s\n", e->text);
+	return code;
+}
+
+int print_usage_error(const char *verb, const struct err *e, int code)
+{
+	(void)fprintf(stderr, "berth: %s\n\nRun 'berth %s --help' for more information\n", e->text, verb);
+	return code;
+}
+
+void print_warnings(const json_t *list)
+{
+	size_t i;
+	json_t *item;
+	json_array_foreach (list, i, item) {
+		if (json_is_string(item))
+			(void)fprintf(stderr, "WARNING: %s\n", json_string_value(item));
+	}
+}
+
+int for_each_container(const struct cli *cli, const struct options *o, const char *method, const char *target)
+{
+	int code = 0;
+	/* "%s" is split out here, so that the rest may hold an escaped query. */
+	const char *mark = strstr(target, "%s");
+	for (size_t i = 0; i < o->args_len; i++) {
+		auto_(buf) struct buf full = { 0 };
+		struct err e;
+		int r = buf_add(&full, target, (size_t)(mark - target));
+		if (r == 0)
+			r = api_target(&full, "%s", o->args[i]);
+		if (r == 0)
+			r = buf_puts(&full, mark + 2);
+		if (r < 0)
+			r = err_set(&e, -r, "%s", o->args[i]);
+		else
+			r = api_call(cli, method, full.data, NULL, NULL, &e);
+		if (r < 0)
+			code = print_error(&e, 1);
+		else
+			(void)puts(o->args[i]);
+	}
+	return code;
+}
+
+/* Characters, not bytes: continuation bytes of UTF-8 take no column. */
+static size_t width_of(const char *s)
+{
+	size_t n = 0;
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns)
+{
+	int r = 0;
+	for (size_t row = 0; row < rows && r == 0; row++) {
+		for (size_t col = 0; col < columns && r == 0; col++) {
+			const char *cell = cells[row * columns + col];
+			size_t width = COLUMN_MIN;
+			for (size_t i = 0; i < rows; i++) {
+				size_t w = width_of(cells[i * columns + col]) + COLUMN_GAP;
+				width = w > width ? w : width;
+			}
+			if (col + 1 == columns)
+				r = buf_printf(out, "%s\n", cell);
+			else
+				r = buf_printf(out, "%s%*s", cell, (int)(width - width_of(cell)), "");
+		}
+	}
+	return r;
+}

@@ -1,0 +1,29 @@
+/*
+ * output - what a verb says: errors on standard error, tables and ids on standard output.
+ *
+ * docker's words: "Error response from daemon: ...", one message per object that failed, exit status 1.
+ */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/cli.h"
+
+/* Print the error's text as a line on standard error; returns code. */
+int print_error(const struct err *e, int code);
+/* The same with "berth: " before and a hint at --help behind. */
+int print_usage_error(const char *verb, const struct err *e, int code);
+void print_warnings(const json_t *list);
+
+/* One request per argument: prints its name, or its error; 0, or 1 when one failed. target has one %s. */
+int for_each_container(
+	const struct cli *cli, const struct options *o, const char *method, const char *target);
+
+/* Rows of cells in columns as Go's tabwriter sets docker's: at least 10 wide, 3 blanks apart. cells is row by row. */
+int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns);
+
+#endif

@@ -1,0 +1,165 @@
+#include "cli/project.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/path.h"
+#include "base/text.h"
+
+#define LINE_MAX_BYTES (4 * 1024 * 1024)
+
+static json_t *absolute(const char *cwd, const char *path)
+{
+	char joined[2 * PATH_MAX], clean[PATH_MAX];
+	if (path[0] == '/')
+		(void)snprintf(joined, sizeof(joined), "%s", path);
+	else
+		(void)snprintf(joined, sizeof(joined), "%s/%s", cwd, path);
+	return path_clean(joined, clean, sizeof(clean)) < 0 ? NULL : json_string(clean);
+}
+
+static json_t *absolute_list(const struct option_value *v, const char *cwd)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < v->count; i++) {
+		bool is_stdin = strcmp(v->values[i], "-") == 0;
+		if (json_array_append_new(list, is_stdin ? json_string("-") : absolute(cwd, v->values[i])) <
+			0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* The file names of the Compose specification, by preference. */
+static int default_file(const char *cwd, json_t *files, bool need_file, struct err *e)
+{
+	static const char *const names[] = { "compose.yaml", "compose.yml", "docker-compose.yaml",
+		"docker-compose.yml" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[PATH_MAX];
+		int n = snprintf(path, sizeof(path), "%s/%s", cwd, names[i]);
+		if (n < (int)sizeof(path) && access(path, F_OK) == 0)
+			return json_array_append_new(files, json_string(path)) < 0
+				? err_set(e, ENOMEM, "files")
+				: 0;
+	}
+	if (!need_file)
+		return 0;
+	return err_say(e, ENOENT,
+		"no configuration file provided: not found (looked for compose.yaml, compose.yml, "
+		"docker-compose.yaml and docker-compose.yml in %s)",
+		cwd);
+}
+
+static json_t *env_object(char *const *env)
+{
+	json_t *o = json_object();
+	for (; o && env && *env; env++) {
+		const char *eq = strchr(*env, '=');
+		auto_free char *key = eq ? strndup(*env, (size_t)(eq - *env)) : NULL;
+		/* What is not UTF-8 cannot stand in a compose file either: it is left out. */
+		if (key && *key)
+			(void)json_object_set_new(o, key, json_string(eq + 1));
+	}
+	return o;
+}
+
+static json_t *strings(const char *const *values, size_t n)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(
+			list, json_string(values[i])); /* a lost one is seen by the size below */
+	if (json_array_size(list) == n)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+json_t *project_body(const struct options *o, const char *cwd, char *const *env, const char *stdin_text,
+	bool need_file, struct err *e)
+{
+	const char *name = option_string(o, "project-name"), *dir = option_string(o, "project-directory");
+	const struct option_value *profiles = option_list(o, "profile");
+	json_t *files = absolute_list(option_list(o, "file"), cwd);
+	json_t *body = json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:o}", "Files", files, "ProjectDirectory",
+		dir ? absolute(cwd, dir) : json_string(""), "Name", name ? name : "", "EnvFiles",
+		absolute_list(option_list(o, "env-file"), cwd), "Profiles",
+		strings(profiles->values, profiles->count), "Services", strings(o->args, o->args_len), "Env",
+		env_object(env));
+	if (!body) {
+		(void)err_say(
+			e, EINVAL, "a file name, project name or service is too long or not UTF-8 text");
+		return NULL;
+	}
+	int r = json_array_size(files) == 0 ? default_file(cwd, files, need_file, e) : 0;
+	if (r == 0 && stdin_text && json_object_set_new(body, "Stdin", json_string(stdin_text)) < 0)
+		r = err_say(e, EINVAL, "standard input is not UTF-8 text");
+	if (r == 0)
+		return body;
+	json_decref(body);
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- progress */
+
+int json_lines_feed(struct json_lines *l, const char *data, size_t len,
+	int (*fn)(const json_t *line, void *cookie), void *cookie)
+{
+	while (len > 0) {
+		const char *end = memchr(data, '\n', len);
+		size_t n = end ? (size_t)(end - data) : len;
+		if (l->rest.len + n > LINE_MAX_BYTES)
+			return -EPROTO;
+		int r = buf_add(&l->rest, data, n);
+		if (r < 0)
+			return r;
+		data += n + (end != NULL);
+		len -= n + (end != NULL);
+		if (!end || strspn(l->rest.data, " \t\r") == l->rest.len) {
+			if (end)
+				buf_reset(&l->rest);
+			continue;
+		}
+		auto_(json) json_t *line = json_loadb(l->rest.data, l->rest.len, 0, NULL);
+		buf_reset(&l->rest);
+		if (!json_is_object(line))
+			return -EPROTO;
+		r = fn(line, cookie);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void json_lines_done(struct json_lines *l)
+{
+	buf_done(&l->rest);
+}
+
+int project_progress(const json_t *line, struct buf *out)
+{
+	const char *status = json_string_value(json_object_get(line, "Status"));
+	const char *id = json_string_value(json_object_get(line, "Id"));
+	const char *warning = json_string_value(json_object_get(line, "Warning"));
+	int r = 0;
+	if (warning)
+		r = buf_printf(out, "WARNING: %s\n", warning);
+	if (r == 0 && status && id)
+		r = buf_printf(out, " Container %s  %s\n", id, status);
+	else if (r == 0 && status)
+		r = buf_printf(out, " %s\n", status);
+	return r;
+}
+
+const char *project_short_name(const char *project, const char *name)
+{
+	size_t n = project ? strlen(project) : 0;
+	return n > 0 && strncmp(name, project, n) == 0 && name[n] == '-' && name[n + 1] ? name + n + 1 : name;
+}
