@@ -222,11 +222,6 @@ int cgroup_open(struct cgroup_root *r, const char *path, struct cgroup *out, str
 	return 0;
 }
 
-bool cgroup_owns_v1(const struct cgroup *g)
-{
-	return g->n_v1 > 0 && !g->v1_shared;
-}
-
 int cgroup_home(const struct cgroup *g, const struct cgroup_root *r, enum cgroup_controller c, bool *out_v2)
 {
 	int home = r->home[c];
@@ -248,29 +243,32 @@ static int remove_in(const struct cgroup_place *place, const char *path)
 	return cgroup_tree_remove(above, slash ? slash + 1 : path);
 }
 
-static int remove_once(struct cgroup_root *r, const char *path)
+static int remove_everywhere(struct cgroup_root *r, const char *path)
 {
-	struct cgroup g;
-	int ret = cgroup_open(r, path, &g, NULL);
-	if (ret == -ENOENT)
-		return 0;
-	if (ret < 0)
-		return ret;
-	int worst = cgroup_kill(&g, r, NULL);
-	bool shared = g.v1_shared;
-	cgroup_close(&g);
-	/* What could not be killed shows as busy; the removal's own answer says more. */
-	if (worst == -ENOENT || worst == -EOPNOTSUPP)
-		worst = 0;
-	int one = r->has_v2 ? remove_in(&r->v2, path) : 0;
-	if (one < 0)
-		worst = one;
-	for (int i = 0; !shared && i < r->n_v1; i++) {
-		one = remove_in(&r->v1[i], path);
+	int worst = r->has_v2 ? remove_in(&r->v2, path) : 0;
+	for (int i = 0; !is_exec_path(path) && i < r->n_v1; i++) {
+		int one = remove_in(&r->v1[i], path);
 		if (one < 0)
 			worst = one;
 	}
 	return worst;
+}
+
+/* Normally everything inside is dead by now and the first try is all there is to do. */
+static int remove_once(struct cgroup_root *r, const char *path)
+{
+	struct cgroup g;
+	int ret = remove_everywhere(r, path);
+	if (ret != -EBUSY)
+		return ret;
+	ret = cgroup_open(r, path, &g, NULL);
+	if (ret < 0)
+		return ret == -ENOENT ? 0 : ret;
+	/* What could not be killed stays busy, and that is the answer. Once v2's group is gone this kills by the list of the
+	 * first v1 group that is left, so what moved out of v2 by itself dies in a later round. */
+	(void)cgroup_kill(&g, r, NULL);
+	cgroup_close(&g);
+	return remove_everywhere(r, path);
 }
 
 int cgroup_remove(struct cgroup_root *r, const char *path, int timeout_ms, struct err *e)

@@ -31,9 +31,6 @@ struct cgroup_root {
 
 /* The group's directory where this controller is; -1: there is none. */
 int cgroup_home(const struct cgroup *g, const struct cgroup_root *r, enum cgroup_controller c, bool *out_v2);
-/* Does the group's v1 side belong to it alone? Acting on an exec's would hit its whole container. */
-bool cgroup_owns_v1(const struct cgroup *g);
-
 /* Each part a safe id, the whole shorter than room. */
 int cgroup_check_path(const char *path, size_t room, struct err *e);
 /* O_PATH descriptor of a group ("" is dirfd itself) or -errno. */

@@ -221,15 +221,6 @@ static int kill_by_list(const struct cgroup *g, const struct cgroup_root *r, int
 	return found < 0 ? found : 0;
 }
 
-/* A payload with a writable v2 mount can have left our v2 group while its limits, and its membership, stay in v1. */
-static void kill_in_v1(const struct cgroup *g)
-{
-	for (int i = 0; cgroup_owns_v1(g) && i < g->n_v1; i++)
-		if (g->v1_dirfd[i] >= 0 && cgroup_tree_has_processes(g->v1_dirfd[i]) == 1)
-			(void)kill_all_once(
-				g->v1_dirfd[i]); /* best effort; what stays makes the removal busy */
-}
-
 int cgroup_kill(const struct cgroup *g, const struct cgroup_root *r, struct err *e)
 {
 	int dirfd = members_dir(g, r);
@@ -239,8 +230,6 @@ int cgroup_kill(const struct cgroup *g, const struct cgroup_root *r, struct err 
 	/* No such file: an old kernel. EOPNOTSUPP: a threaded group, its domain would be meant. */
 	if (ret == -ENOENT || ret == -EOPNOTSUPP)
 		ret = kill_by_list(g, r, dirfd);
-	if (ret == 0)
-		kill_in_v1(g);
 	return ret < 0 ? err_set(e, -ret, "kill cgroup '%s'", g->path) : 0;
 }
 

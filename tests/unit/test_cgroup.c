@@ -327,6 +327,32 @@ static void test_exec_group(void **state)
 	OK(cgroup_remove(root, "cc", 5000, &e));
 }
 
+/* A payload with a writable v2 mount has left our v2 group, but not the v1 ones. */
+static void test_remove_after_escape(void **state)
+{
+	(void)state;
+	struct cgroup g;
+	OK(cgroup_create(root, "esc", &g, &e));
+	if (g.n_v1 == 0 || g.dirfd < 0) {
+		cgroup_close(&g);
+		OK(cgroup_remove(root, "esc", 0, &e));
+		print_message("skipped: not hybrid here\n");
+		skip();
+	}
+	pid_t pid = spawn_in(&g, sleep_long, NULL);
+	int last = g.n_v1 - 1;
+	char text[16];
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	UNTIL(cgroup_tree_has_processes(g.v1_dirfd[last]) == 1);
+	assert_int_equal(io_write_text(root->v2.parent_dirfd, "cgroup.procs", text), 0);
+	for (int i = 0; i < last; i++) /* the last one alone still has it */
+		assert_int_equal(io_write_text(root->v1[i].parent_dirfd, "cgroup.procs", text), 0);
+	assert_int_equal(cgroup_is_populated(&g, root), 0);
+	cgroup_close(&g);
+	OK(cgroup_remove(root, "esc", 5000, &e));
+	assert_int_equal(WTERMSIG(wait_for(pid)), SIGKILL);
+}
+
 static volatile unsigned *shared_counter;
 
 static void count_up(void *cookie)
@@ -938,6 +964,7 @@ int main(void)
 		cmocka_unit_test(test_kill_tree),
 		cmocka_unit_test(test_kill_without_v2),
 		cmocka_unit_test(test_exec_group),
+		cmocka_unit_test(test_remove_after_escape),
 		cmocka_unit_test(test_freeze),
 		cmocka_unit_test(test_memory_limit),
 		cmocka_unit_test(test_memory_update),
