@@ -72,6 +72,8 @@ static pid_t spawn_in(const struct cgroup *g, void (*fn)(void *), void *cookie)
 	int tasks[CGROUP_V1_MAX];
 	int n = cgroup_open_tasks(g, tasks, NULL);
 	assert_true(n >= 0);
+	int joined[2];
+	assert_int_equal(pipe2(joined, O_CLOEXEC), 0);
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	if (g->dirfd >= 0) {
 		args.flags = CLONE_INTO_CGROUP;
@@ -82,12 +84,21 @@ static pid_t spawn_in(const struct cgroup *g, void (*fn)(void *), void *cookie)
 		for (int i = 0; i < n; i++)
 			if (write(tasks[i], "0", 1) != 1)
 				_exit(99);
+		if (write(joined[1], "", 1) != 1)
+			_exit(99);
+		(void)close(joined[0]);
+		(void)close(joined[1]);
 		fn(cookie);
 		_exit(0);
 	}
 	assert_true(pid > 0);
 	for (int i = 0; i < n; i++)
 		(void)close(tasks[i]);
+	char c;
+	(void)close(joined[1]);
+	ssize_t got = read(joined[0], &c, 1);
+	(void)close(joined[0]);
+	assert_int_equal(got, 1);
 	return pid;
 }
 
