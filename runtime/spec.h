@@ -192,6 +192,9 @@ int spec_parse(const char *text, size_t len, const char *bundle_dir, struct spec
 int spec_write(const struct spec *s, struct buf *out, struct err *e);
 /* Parse one mount's options ("ro,nosuid,size=64k" split at commas by the caller) into m. Docker's and mount(8)'s words. */
 int spec_mount_options(struct arena *a, char *const *options, struct spec_mount *m, struct err *e);
+/* "rslave" and the like; -EINVAL, NULL: no such word. */
+int spec_propagation_from_name(const char *name, unsigned long *out);
+const char *spec_propagation_name(unsigned long flags);
 /* Everything that can be checked without touching the system: args present, cwd absolute, ids in range, maps not empty, ... */
 int spec_validate(const struct spec *s, struct err *e);
 

@@ -19,8 +19,6 @@ int spec_mounts_read(const json_t *root, const char *bundle_dir, struct spec *s,
 int spec_mounts_write(const struct spec *s, json_t *root);
 /* spec_mount_options.c: the list of words that gives these flags again; a new reference, NULL when memory is out */
 json_t *spec_mount_options_json(const struct spec_mount *m);
-int spec_propagation_from_name(const char *name, unsigned long *out);
-const char *spec_propagation_name(unsigned long flags);
 /* spec_linux.c */
 int spec_linux_read(const json_t *obj, struct spec *s, struct err *e);
 int spec_linux_write(const struct spec *s, json_t *obj);

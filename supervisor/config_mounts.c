@@ -7,7 +7,6 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "runtime/spec_codec.h"
 #include "supervisor/config_parts.h"
 
 struct list {
