@@ -24,7 +24,8 @@ struct seccomp_prog {
 };
 
 /* Parse Docker's JSON format into OCI form for a container with these bounding capabilities. Into a. */
-int seccomp_parse_profile(const char *text, size_t len, uint64_t caps, struct arena *a, struct spec_seccomp **out, struct err *e);
+int seccomp_parse_profile(const char *text, size_t len, uint64_t caps, struct arena *a,
+	struct spec_seccomp **out, struct err *e);
 /* Parse the "linux.seccomp" object of a config.json; used by spec_parse(). */
 struct json_t;
 int seccomp_parse_oci(const struct json_t *obj, struct arena *a, struct spec_seccomp **out, struct err *e);

@@ -5,6 +5,6 @@ extern const char seccomp_default_json[], seccomp_default_json_end[];
 
 const char *seccomp_default_profile(size_t *out_len)
 {
-	*out_len = (size_t)(seccomp_default_json_end - seccomp_default_json);
+	*out_len = (size_t)((uintptr_t)seccomp_default_json_end - (uintptr_t)seccomp_default_json);
 	return seccomp_default_json;
 }

@@ -27,8 +27,17 @@
 
 #define SPEC_UNSET INT64_MIN
 
-enum spec_ns { SPEC_NS_PID, SPEC_NS_NET, SPEC_NS_MNT, SPEC_NS_IPC, SPEC_NS_UTS, SPEC_NS_USER, SPEC_NS_CGROUP, SPEC_NS_TIME,
-	SPEC_NS_COUNT };
+enum spec_ns {
+	SPEC_NS_PID,
+	SPEC_NS_NET,
+	SPEC_NS_MNT,
+	SPEC_NS_IPC,
+	SPEC_NS_UTS,
+	SPEC_NS_USER,
+	SPEC_NS_CGROUP,
+	SPEC_NS_TIME,
+	SPEC_NS_COUNT
+};
 
 enum spec_ns_mode { SPEC_NS_HOST, SPEC_NS_NEW, SPEC_NS_JOIN }; /* HOST: not listed, the runtime's own */
 
@@ -46,7 +55,7 @@ struct spec_env {
 };
 
 struct spec_rlimit {
-	int resource; /* RLIMIT_* */
+	int resource;	     /* RLIMIT_* */
 	uint64_t soft, hard; /* RLIM_INFINITY for unlimited */
 };
 
@@ -78,27 +87,28 @@ struct spec_process {
 /* Bits of struct spec_mount.flags: MS_* of mount(2) for what they cover; recursive read-only (rro) and friends apart. */
 struct spec_mount {
 	const char *destination; /* absolute, inside the container */
-	const char *type;        /* "bind", "tmpfs", "proc", ...; "bind" whenever bind or rbind is an option */
-	const char *source;      /* bind: a path of the host's; may be NULL */
-	unsigned long flags;     /* MS_BIND, MS_REC, MS_RDONLY, MS_NOSUID, ... to set */
-	unsigned long clear;     /* the same, explicitly taken away ("rw", "exec", ...) */
-	bool recursive_ro;       /* "rro": the whole tree, through mount_setattr(2) */
-	unsigned long propagation; /* MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC; 0: MS_PRIVATE | MS_REC */
-	bool copy_up;            /* "tmpcopyup": a tmpfs that starts with what the image has there */
-	bool source_is_file;     /* hint for a bind source that the supervisor made: mount point is a file */
-	const char *data;        /* file system options left over, "size=65536k,mode=755", may be NULL */
+	const char *type;    /* "bind", "tmpfs", "proc", ...; "bind" whenever bind or rbind is an option */
+	const char *source;  /* bind: a path of the host's; may be NULL */
+	unsigned long flags; /* MS_BIND, MS_REC, MS_RDONLY, MS_NOSUID, ... to set */
+	unsigned long clear; /* the same, explicitly taken away ("rw", "exec", ...) */
+	bool recursive_ro;   /* "rro": the whole tree, through mount_setattr(2) */
+	unsigned long
+		propagation; /* MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, with MS_REC; 0: MS_PRIVATE | MS_REC */
+	bool copy_up;	     /* "tmpcopyup": a tmpfs that starts with what the image has there */
+	bool source_is_file; /* hint for a bind source that the supervisor made: mount point is a file */
+	const char *data;    /* file system options left over, "size=65536k,mode=755", may be NULL */
 };
 
 struct spec_device {
 	const char *path; /* in the container */
-	char type;        /* 'c', 'b', 'p' (u counts as c) */
+	char type;	  /* 'c', 'b', 'p' (u counts as c) */
 	int64_t major, minor;
 	uint32_t mode, uid, gid;
 };
 
 struct spec_device_rule {
 	bool allow;
-	char type; /* 'a', 'b', 'c' */
+	char type;	      /* 'a', 'b', 'c' */
 	int64_t major, minor; /* -1: any */
 	bool read, write, mknod;
 };
@@ -119,7 +129,7 @@ struct spec_resources {
 	int64_t memory_oom_kill_disable; /* 0, 1 or SPEC_UNSET */
 	int64_t cpu_shares, cpu_quota_us, cpu_period_us, cpu_burst_us, cpu_idle;
 	const char *cpuset_cpus, *cpuset_mems; /* NULL: not set */
-	int64_t pids_limit;                    /* <= 0 is unlimited, SPEC_UNSET not set */
+	int64_t pids_limit;		       /* <= 0 is unlimited, SPEC_UNSET not set */
 	int64_t blkio_weight;
 	struct spec_weight_device *weight_devices;
 	size_t n_weight_devices;
@@ -160,9 +170,9 @@ struct spec {
 	struct arena *arena;
 	const char *oci_version;
 	const char *hostname, *domainname; /* NULL: not set */
-	const char *root_path;             /* absolute */
+	const char *root_path;		   /* absolute */
 	bool root_readonly;
-	unsigned long rootfs_propagation;  /* 0: MS_PRIVATE | MS_REC */
+	unsigned long rootfs_propagation; /* 0: MS_PRIVATE | MS_REC */
 	struct spec_process process;
 	struct spec_mount *mounts; /* in order */
 	size_t n_mounts;
@@ -179,8 +189,8 @@ struct spec {
 	struct spec_sysctl *sysctls;
 	size_t n_sysctls;
 	char **masked_paths, **readonly_paths; /* NULL-terminated, may be NULL */
-	char **annotations;                    /* key, value, ..., NULL; may be NULL */
-	bool init;                             /* berth's: our reaper is pid 1 and the process its child */
+	char **annotations;		       /* key, value, ..., NULL; may be NULL */
+	bool init;			       /* berth's: our reaper is pid 1 and the process its child */
 };
 
 /* All numbers unset, every namespace HOST, an arena ready; NULL when memory is out. */
