@@ -115,6 +115,8 @@ static pid_t start_swapper(const char *dir)
 	assert_true(pid >= 0);
 	if (pid)
 		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails must not leave it running */
+	(void)alarm(60);
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (;;)
 		(void)syscall(SYS_renameat2, fd, "place", fd, "link", RENAME_EXCHANGE);
@@ -125,7 +127,7 @@ static void race_for_a_mounts_place(void **state)
 {
 	char volume[PATH_MAX], path[PATH_MAX], up[PATH_MAX + 32];
 	struct run r;
-	int started = 0;
+	int started = 0, escaped = 0;
 	(void)state;
 	NEEDS_ROOT();
 	assert_int_equal(mkdir(under(volume, fix.dir, "volume"), 0777), 0);
@@ -139,10 +141,11 @@ static void race_for_a_mounts_place(void **state)
 		(void)sample_mount(s, "/vol/place/made", "tmpfs", "tmpfs", 0, NULL);
 		run_spec(s, &r);
 		started += r.code == 0;
-		assert_int_equal(count_entries(fix.outside), 0);
+		escaped += count_entries(fix.outside);
 	}
 	assert_int_equal(kill(swapper, SIGKILL), 0);
 	(void)sample_reap(swapper);
+	assert_int_equal(escaped, 0);
 	assert_true(started > 0); /* or nothing was tried */
 }
 
