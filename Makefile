@@ -60,7 +60,7 @@ $(B)/flags: FORCE
 
 $(LIB): $(OBJS) $(B)/obj/stage_image.o $(B)/obj/configs_image.o
 	@rm -f $@
-	ar rcs $@ $^
+	ar qcsP $@ $^
 
 $(B)/berth: $(B)/obj/main.o $(LIB)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
