@@ -22,7 +22,7 @@
 #include "supervisor/debt.h"
 #include "supervisor/engine.h"
 #include "supervisor/keeper.h"
-#include "supervisor/options.h"
+#include "supervisor/engine_options.h"
 #include "supervisor/recover.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/worker.h"
@@ -357,7 +357,7 @@ int daemon_main(int argc, char **argv)
 
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NAME, "berth");
-	if (options_parse(argc, argv, &o, &e) < 0) {
+	if (engine_options_parse(argc, argv, &o, &e) < 0) {
 		fprintf(stderr, "berth: %s\nSee 'berth daemon --help'.\n", e.text);
 		return 2;
 	}
@@ -376,6 +376,6 @@ int daemon_main(int argc, char **argv)
 		(void)keeper_stopping(d.engine->keeper, d.status, NULL);
 	int status = d.status;
 	daemon_done(&d);
-	options_done(&o);
+	engine_options_done(&o);
 	return status;
 }

@@ -38,7 +38,7 @@ struct engine_options {
 	char **files;	    /* compose files, NULL-terminated; may be NULL */
 	enum log_level log_level;
 	int64_t stop_timeout_ns;	   /* for a container that names none */
-	char *made_log_root, *made_socket; /* options_done() frees these and .files */
+	char *made_log_root, *made_socket; /* engine_options_done() frees these and .files */
 };
 
 /* Verbs that take time answer by one of these: r is 0 or -errno and e then says why (NULL on success). It is called from

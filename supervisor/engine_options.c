@@ -1,4 +1,4 @@
-#include "supervisor/options.h"
+#include "supervisor/engine_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +133,7 @@ static int parse_one(struct engine_options *o, char **argv, int *i, struct err *
 	return err_say(e, EINVAL, "unknown option: %s", argv[*i]);
 }
 
-int options_parse(int argc, char **argv, struct engine_options *out, struct err *e)
+int engine_options_parse(int argc, char **argv, struct engine_options *out, struct err *e)
 {
 	struct engine_options o = { .name = DEFAULT_NAME,
 		.data_root = DEFAULT_DATA,
@@ -149,7 +149,7 @@ int options_parse(int argc, char **argv, struct engine_options *out, struct err 
 	if (r == 0 && !o.socket && asprintf(&o.made_socket, "%s/berth.sock", o.run_root) < 0)
 		r = err_set(e, ENOMEM, "options");
 	if (r < 0) {
-		options_done(&o);
+		engine_options_done(&o);
 		return r;
 	}
 	o.log_root = o.log_root ? o.log_root : o.made_log_root;
@@ -158,7 +158,7 @@ int options_parse(int argc, char **argv, struct engine_options *out, struct err 
 	return 0;
 }
 
-void options_done(struct engine_options *o)
+void engine_options_done(struct engine_options *o)
 {
 	free(o->made_log_root);
 	free(o->made_socket);
