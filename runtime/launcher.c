@@ -323,16 +323,15 @@ static bool give_pipes(const struct launch_state *s, const struct launch_args *a
 
 static int build_plan(struct launch_state *s, const struct launch_args *args, struct err *e)
 {
-	struct buf *plan = calloc(1, sizeof(*plan)); /* lives as long as this process */
+	auto_(buf) struct buf plan = { 0 };
 	struct plan_extra extra = { .reaper = args->spec->init, .chown_pipes = give_pipes(s, args) };
-	if (!plan)
-		return err_set(e, ENOMEM, "plan");
 	if (!args->spec->process.args)
 		return err_say(e, EINVAL, "process.args: there is nothing to run");
-	int r = plan_build(&args->spec->process, args->seccomp, &extra, plan, e);
+	int r = plan_build(&args->spec->process, args->seccomp, &extra, &plan, e);
 	if (r < 0)
 		return r;
-	s->init.plan = (const struct plan *)(const void *)plan->data;
+	s->init.plan =
+		(const struct plan *)(const void *)take_ptr(&plan.data); /* as long as this process lives */
 	return 0;
 }
 
