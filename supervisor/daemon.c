@@ -304,7 +304,12 @@ static int open_keeper(struct daemon *d, struct err *e)
 
 	if (fd < 0)
 		return fd;
-	return keeper_open(fd, d->engine->base, on_keeper_exit, on_keeper_gone, d, &d->engine->keeper, e);
+	int r = keeper_open(fd, d->engine->base, on_keeper_exit, on_keeper_gone, d, &d->engine->keeper, e);
+#ifdef BERTH_FAULTS
+	if (r == 0 && keeper_limits(d->engine->keeper)->starts > 1)
+		(void)unsetenv("BERTH_FAULT"); /* a fault strikes once, or no supervisor would ever come up again */
+#endif
+	return r;
 }
 
 static int start_up(struct daemon *d, const struct engine_options *o, struct err *e)
