@@ -105,6 +105,19 @@ void exec_run_free(struct exec_run *run)
 
 /* ---------------------------------------------------------------- the end */
 
+static void on_ended(evutil_socket_t fd, short what, void *cookie);
+
+/* The process of this pid is ours to reap; the report has nothing more to say. pidfd is taken, -1: opened here. */
+static void adopt_payload(struct exec_run *run, pid_t pid, int pidfd)
+{
+	free_event(&run->report);
+	run->pidfd = pidfd >= 0 ? pidfd
+		: pid > 0	? sys_pidfd_open(pid, 0)
+				: -1; /* our child and not reaped: no other's */
+	if (run->pidfd >= 0)
+		run->ended = watch(run, run->pidfd, EV_READ | EV_PERSIST, on_ended);
+}
+
 static void set_code(struct exec_session *x, int code)
 {
 	struct container *c = container_by_id(x->engine, x->container_id);
@@ -118,10 +131,11 @@ static void set_code(struct exec_session *x, int code)
 		engine_emit(x->engine, "exec_die", c, code);
 }
 
-/* The code is stored and the stage is reaped: nothing is left but to close. */
+/* The code is stored, stage and payload are reaped: nothing is left but to close. */
 static void finish_when_done(struct exec_run *run)
 {
-	if (run->x->has_exit_code && run->stage_pidfd < 0 && run->pidfd < 0 && exec_io_is_drained(run))
+	if (run->x->has_exit_code && !run->report && run->stage_pidfd < 0 && run->pidfd < 0 &&
+		exec_io_is_drained(run))
 		exec_run_free(run);
 }
 
@@ -130,17 +144,28 @@ void exec_run_drained(struct exec_run *run)
 	finish_when_done(run);
 }
 
+/* A failed start whose processes do not end: an unreaped one would hold back the container's own end. */
+static bool is_unreaped(struct exec_run *run)
+{
+	struct exec_result res = { .pidfd = -1, .console_fd = -1 };
+
+	if (run->report &&
+		exec_look(&run->exec, &res, NULL) == 0) /* somebody in the container holds our socket open */
+		adopt_payload(run, res.pid, res.pidfd);
+	kill_all(run);
+	return run->stage_pidfd >= 0 || run->pidfd >= 0;
+}
+
 static void on_over(evutil_socket_t fd, short what, void *cookie)
 {
 	struct exec_run *run = cookie;
 	(void)fd;
 	(void)what;
 
-	if (exec_io_is_stalled(run) && run->stream) {
+	if ((exec_io_is_stalled(run) && run->stream) || is_unreaped(run))
 		engine_timer_arm(run->over, DRAIN_NS);
-		return;
-	}
-	exec_run_free(run);
+	else
+		exec_run_free(run);
 }
 
 static void on_stage_ended(evutil_socket_t fd, short what, void *cookie)
@@ -168,6 +193,10 @@ static void on_ended(evutil_socket_t fd, short what, void *cookie)
 		return;
 	free_event(&run->ended);
 	own_close(&run->pidfd);
+	if (run->x->has_exit_code) { /* of a start that failed */
+		finish_when_done(run);
+		return;
+	}
 	set_code(run->x, code);
 	if (!run->over)
 		run->over = watch(run, -1, 0, on_over);
@@ -198,30 +227,16 @@ static void start_failed(struct exec_run *run, int code, const struct err *cause
 			"exec failed: %s", cause->text);
 	log_warn("exec-failed", "exec=%.12s container=%.12s err=\"%s\"", x->id, x->container_id, e.text);
 	snprintf(text, sizeof(text), "%s\r\n", e.text);
-	free_event(&run->report);
 	free_event(&run->deadline);
 	exec_io_say(run, text);
 	set_code(x, code);
 	answer(run, -e.code, &e);
 	kill_all(run);
 	exec_io_close(run);
-	if (run->stage_pidfd < 0) {
-		exec_run_free(run);
-		return;
-	}
 	if (!run->over)
 		run->over = watch(run, -1, 0, on_over);
 	engine_timer_arm(run->over, REAP_NS);
-}
-
-static void on_deadline(evutil_socket_t fd, short what, void *cookie)
-{
-	struct err e;
-	(void)fd;
-	(void)what;
-
-	(void)err_say(&e, ETIMEDOUT, "the start took too long");
-	start_failed(cookie, 126, &e);
+	finish_when_done(run);
 }
 
 static void on_running(struct exec_run *run, const struct exec_result *res)
@@ -229,10 +244,8 @@ static void on_running(struct exec_run *run, const struct exec_result *res)
 	struct exec_session *x = run->x;
 	struct container *c = container_by_id(x->engine, x->container_id);
 
-	free_event(&run->report);
 	free_event(&run->deadline);
-	run->pidfd = res->pidfd;
-	run->ended = watch(run, run->pidfd, EV_READ | EV_PERSIST, on_ended);
+	adopt_payload(run, res->pid, res->pidfd);
 	x->running = true;
 	x->pid = res->pid;
 	if (c)
@@ -241,27 +254,56 @@ static void on_running(struct exec_run *run, const struct exec_result *res)
 	exec_io_start(run);
 }
 
+static void on_deadline(evutil_socket_t fd, short what, void *cookie)
+{
+	struct exec_run *run = cookie;
+	struct exec_result res = { .pidfd = -1, .console_fd = -1 };
+	struct err e;
+	(void)fd;
+	(void)what;
+
+	if (exec_look(&run->exec, &res, NULL) == 0) {
+		on_running(run, &res);
+		return;
+	}
+	(void)err_say(&e, ETIMEDOUT, "the start took too long");
+	start_failed(run, 126, &e);
+}
+
+/* What comes after the start was given up: only whom to reap. */
+static void after_failure(struct exec_run *run, int r, struct exec_result *res)
+{
+	own_close(&res->console_fd);
+	if (r < 0)
+		free_event(&run->report);
+	else if (res->event != EXEC_CONSOLE)
+		adopt_payload(run, res->pid, res->pidfd);
+	finish_when_done(run);
+}
+
 static void on_report(evutil_socket_t fd, short what, void *cookie)
 {
 	struct exec_run *run = cookie;
 	struct exec_result res = { .pidfd = -1, .console_fd = -1 };
 	struct err e;
-	int r;
+	int r = exec_receive(&run->exec, &res, &e);
 	(void)fd;
 	(void)what;
 
-	while ((r = exec_receive(&run->exec, &res, &e)) != -EAGAIN) {
-		if (r == 0 && res.event == EXEC_CONSOLE)
-			r = exec_io_set_console(run, res.console_fd, &e);
-		else if (r == 0 && res.event == EXEC_RUNNING) {
-			on_running(run, &res);
-			return;
-		}
-		if (r < 0 || res.event == EXEC_FAILED) {
-			start_failed(run, r == 0 && res.exit_code ? res.exit_code : 126, &e);
-			return;
-		}
+	if (r == -EAGAIN)
+		return;
+	if (run->x->has_exit_code) {
+		after_failure(run, r, &res);
+		return;
 	}
+	if (r == 0 && res.event == EXEC_CONSOLE)
+		r = exec_io_set_console(run, res.console_fd, &e);
+	else if (r == 0 && res.event == EXEC_RUNNING)
+		on_running(run, &res);
+	else if (r == 0)
+		adopt_payload(run, res.pid, -1);
+	if (r < 0 || res.event == EXEC_FAILED)
+		start_failed(run, r == 0 && res.exit_code ? res.exit_code : 126, &e);
 }
 
 /* What of the container's init is not ours. */
@@ -342,6 +384,7 @@ static int begin_exec(struct exec_run *run, struct container *c, const int ends[
 		.init_pidfd = c->pidfd,
 		.cgroup = run->group.path[0] ? &run->group : &c->group,
 		.stdio = { ends[0], ends[1], ends[2] },
+		.chown_pipes = true,
 	};
 	r = exec_begin(&args, &run->exec, e);
 	if (r == -EOPNOTSUPP &&
