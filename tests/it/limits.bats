@@ -6,21 +6,21 @@ teardown_file() { end_suite; }
 teardown() { remove_all; }
 
 @test "memory: beyond the limit is death, reported as OOM" {
-	run berth run --name hog --memory 16m --memory-swap 16m "dir:$ROOT" sh -c 'dd if=/dev/zero of=/dev/null bs=64M count=1'
+	run berth run --network none --name hog --memory 16m --memory-swap 16m "dir:$ROOT" sh -c 'dd if=/dev/zero of=/dev/null bs=64M count=1'
 	[ "$status" -eq 137 ]
 	[ "$(berth inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' hog)" = "true 137" ]
-	run berth run --name calm --memory 64m "dir:$ROOT" true
+	run berth run --network none --name calm --memory 64m "dir:$ROOT" true
 	[ "$(berth inspect -f '{{.State.OOMKilled}}' calm)" = false ]
 }
 
 @test "pids: a fork bomb is held" {
-	berth run -d --name bomb --pids-limit 20 "dir:$ROOT" sh -c 'while :; do (sleep 30 &) 2>/dev/null; done' > /dev/null
+	berth run --network none -d --name bomb --pids-limit 20 "dir:$ROOT" sh -c 'while :; do (sleep 30 &) 2>/dev/null; done' > /dev/null
 	sleep 1
 	local id count
 	id=$(berth inspect -f '{{.Id}}' bomb)
-	count=$(find /sys/fs/cgroup -path "*$SUITE_NAME/$id/cgroup.procs" -exec sort -u {} + | sort -un | wc -l)
+	count=$(cat "$(find /sys/fs/cgroup -path "*$SUITE_NAME/$id/pids.current" | head -1)")
 	echo "$count processes"
-	[ "$count" -ge 2 ]
+	[ "$count" -ge 15 ]
 	[ "$count" -le 20 ]
 	run timeout $((5 * SLOW)) berth version
 	[ "$status" -eq 0 ]
@@ -29,7 +29,7 @@ teardown() { remove_all; }
 }
 
 @test "cpu: usage stays within the quota and periods are throttled" {
-	berth run -d --name busy --cpus 0.2 "dir:$ROOT" sh -c 'while :; do :; done' > /dev/null
+	berth run --network none -d --name busy --cpus 0.2 "dir:$ROOT" sh -c 'while :; do :; done' > /dev/null
 	local id stat from to start end
 	id=$(berth inspect -f '{{.Id}}' busy)
 	usage_ns() {

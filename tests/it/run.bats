@@ -8,52 +8,52 @@ teardown() { remove_all; }
 image() { echo "dir:$ROOT"; }
 
 @test "the container's exit code is ours" {
-	run berth run --rm "$(image)" sh -c 'exit 7'
+	run berth run --network none --rm "$(image)" sh -c 'exit 7'
 	[ "$status" -eq 7 ]
 	[ -z "$output" ]
 }
 
 @test "death by a signal is 128 + n" {
-	run berth run --rm "$(image)" sh -c 'kill -TERM $$; sleep 5'
+	run berth run --network none --rm "$(image)" sh -c 'kill -TERM $$; sleep 5'
 	[ "$status" -eq 143 ] || [ "$status" -eq 0 ] # pid 1 has no handler: the kernel drops the signal
-	run berth run --rm --init "$(image)" sh -c 'kill -KILL $$'
+	run berth run --network none --rm --init "$(image)" sh -c 'kill -KILL $$'
 	[ "$status" -eq 137 ]
 }
 
 @test "a missing program is 127, a directory 126, what berth refuses 125" {
-	run --separate-stderr berth run --rm "$(image)" no-such-program
+	run --separate-stderr berth run --network none --rm "$(image)" no-such-program
 	[ "$status" -eq 127 ]
 	[[ "$stderr" == *'exec: "no-such-program": executable file not found in $PATH'* ]]
-	run --separate-stderr berth run --rm "$(image)" /etc
+	run --separate-stderr berth run --network none --rm "$(image)" /etc
 	[ "$status" -eq 126 ]
-	run --separate-stderr berth run --rm "$(image)" /etc/passwd
+	run --separate-stderr berth run --network none --rm "$(image)" /etc/passwd
 	[ "$status" -eq 126 ]
-	run --separate-stderr berth run --rm "dir:/no/such/directory" true
+	run --separate-stderr berth run --network none --rm "dir:/no/such/directory" true
 	[ "$status" -eq 125 ]
 	[[ "$stderr" == */no/such/directory* ]]
-	run --separate-stderr berth run --rm --memory 1m "$(image)" true
+	run --separate-stderr berth run --network none --rm --memory 1m "$(image)" true
 	[ "$status" -eq 125 ]
 	[[ "$stderr" == *"Minimum memory limit allowed is 6MB"* ]]
-	run --separate-stderr berth run --no-such-flag "$(image)" true
+	run --separate-stderr berth run --network none --no-such-flag "$(image)" true
 	[ "$status" -eq 125 ]
 	[ -z "$(berth ps -aq)" ]
 }
 
 @test "stdout and stderr stay apart" {
-	run --separate-stderr berth run --rm "$(image)" sh -c 'echo out; echo err >&2'
+	run --separate-stderr berth run --network none --rm "$(image)" sh -c 'echo out; echo err >&2'
 	[ "$status" -eq 0 ]
 	[ "$output" = out ]
 	[ "$stderr" = err ]
 }
 
 @test "stdin goes through and its end ends cat" {
-	run bash -c "echo x | timeout $((20 * SLOW)) berth run -i --rm $(image) cat"
+	run bash -c "echo x | timeout $((20 * SLOW)) berth run --network none -i --rm $(image) cat"
 	[ "$status" -eq 0 ]
 	[ "$output" = x ]
 }
 
 @test "without -i stdin is the null device" {
-	run bash -c "echo x | timeout $((20 * SLOW)) berth run --rm $(image) cat"
+	run bash -c "echo x | timeout $((20 * SLOW)) berth run --network none --rm $(image) cat"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
 }
@@ -64,7 +64,7 @@ image() { echo "dir:$ROOT"; }
 	local before after
 	before=$(awk '/^VmRSS/ { print $2 }' "/proc/$(supervisor_pid)/status")
 	head -c ${size}M /dev/zero | tr '\0' 'a' | sha256sum > "$SUITE_DIR/want"
-	head -c ${size}M /dev/zero | tr '\0' 'a' | timeout $((120 * SLOW)) berth run -i --rm "$(image)" cat | sha256sum > "$SUITE_DIR/got"
+	head -c ${size}M /dev/zero | tr '\0' 'a' | timeout $((120 * SLOW)) berth run --network none -i --rm "$(image)" cat | sha256sum > "$SUITE_DIR/got"
 	cmp "$SUITE_DIR/want" "$SUITE_DIR/got"
 	after=$(awk '/^VmHWM/ { print $2 }' "/proc/$(supervisor_pid)/status")
 	echo "supervisor: $before kB before, $after kB at most"
@@ -74,7 +74,7 @@ image() { echo "dir:$ROOT"; }
 @test "-it is a terminal that follows resize" {
 	cat > "$SUITE_DIR/tty.exp" <<-EOF
 		set timeout $((20 * SLOW))
-		spawn berth run -it --rm $(image) sh
+		spawn berth run --network none -it --rm $(image) sh
 		stty rows 33 columns 101 < \$spawn_out(slave,name)
 		expect "# "
 		sleep 0.5
@@ -91,14 +91,14 @@ image() { echo "dir:$ROOT"; }
 }
 
 @test "-t without a terminal is refused" {
-	run --separate-stderr berth run -it --rm "$(image)" true < /dev/null
+	run --separate-stderr berth run --network none -it --rm "$(image)" true < /dev/null
 	[ "$status" -eq 1 ]
 	[[ "$stderr" == *"not a TTY"* ]]
 }
 
 @test "-d prints the id; ps, inspect, logs, wait, rm" {
 	local id
-	id=$(berth run -d --name web "$(image)" sh -c 'echo hello; sleep 600')
+	id=$(berth run --network none -d --name web "$(image)" sh -c 'echo hello; sleep 600')
 	[ ${#id} -eq 64 ]
 	wait_until 5 grep -q hello <(berth logs web) || berth logs web | grep hello
 	run berth ps --format json
@@ -115,10 +115,10 @@ image() { echo "dir:$ROOT"; }
 }
 
 @test "stop sends the stop signal and waits, then kills" {
-	berth run -d --name polite --stop-signal USR1 "$(image)" sh -c 'trap "exit 3" USR1; while :; do sleep 0.1; done'
+	berth run --network none -d --name polite --stop-signal USR1 "$(image)" sh -c 'trap "exit 3" USR1; while :; do sleep 0.1; done'
 	berth stop -t $((10 * SLOW)) polite
 	[ "$(berth inspect -f '{{.State.ExitCode}}' polite)" = 3 ]
-	berth run -d --name deaf "$(image)" sh -c 'trap "" TERM; while :; do sleep 0.1; done'
+	berth run --network none -d --name deaf "$(image)" sh -c 'trap "" TERM; while :; do sleep 0.1; done'
 	local before after
 	before=$(date +%s%N)
 	berth stop -t 1 deaf
@@ -128,115 +128,115 @@ image() { echo "dir:$ROOT"; }
 }
 
 @test "a name is taken once" {
-	berth create --name one "$(image)" true
-	run --separate-stderr berth create --name one "$(image)" true
+	berth create --network none --name one "$(image)" true
+	run --separate-stderr berth create --network none --name one "$(image)" true
 	[ "$status" -ne 0 ]
 	[[ "$stderr" == *"is already in use by container"* ]]
 }
 
 @test "two containers of one image do not see each other's files" {
-	berth run --name a "$(image)" sh -c 'echo a > /file; rm /etc/group'
-	run berth run --rm "$(image)" sh -c 'cat /file; test -e /etc/group && echo whole'
+	berth run --network none --name aa "$(image)" sh -c 'echo a > /file; rm /etc/group'
+	run berth run --network none --rm "$(image)" sh -c 'cat /file; test -e /etc/group && echo whole'
 	[[ "$output" == *whole* ]]
 	[[ "$output" != a* ]]
 }
 
 @test "environment, working directory, user, hostname" {
-	run berth run --rm -e A=1 -e PATH=/bin -w /tmp -u alice -h box "$(image)" sh -c 'echo $A $PWD $(id -u):$(id -g) $(id -G) $(hostname) $HOME'
+	run berth run --network none --rm -e A=1 -e PATH=/bin -w /tmp -u alice -h box "$(image)" sh -c 'echo $A $PWD $(id -u):$(id -g) $(id -G) $(hostname) $HOME'
 	[ "$output" = "1 /tmp 1000:1000 1000 1500 box /home/alice" ]
-	run berth run --rm "$(image)" sh -c 'cat /etc/hostname; hostname'
+	run berth run --network none --rm "$(image)" sh -c 'cat /etc/hostname; hostname'
 	[ "${lines[0]}" = "${lines[1]}" ]
-	run --separate-stderr berth run --rm -u nobody-here "$(image)" true
+	run --separate-stderr berth run --network none --rm -u nobody-here "$(image)" true
 	[ "$status" -ne 0 ]
 	[[ "$stderr" == *"unable to find user nobody-here"* ]]
 }
 
 @test "the default capabilities are docker's fourteen" {
-	run berth run --rm "$(image)" grep Cap /proc/self/status
+	run berth run --network none --rm "$(image)" grep Cap /proc/self/status
 	[[ "$output" == *"CapInh:"*0000000000000000* ]]
 	[[ "$output" == *"CapEff:"*00000000a80425fb* ]]
 	[[ "$output" == *"CapBnd:"*00000000a80425fb* ]]
-	run berth run --rm --cap-drop ALL --cap-add NET_ADMIN "$(image)" grep CapEff /proc/self/status
+	run berth run --network none --rm --cap-drop ALL --cap-add NET_ADMIN "$(image)" grep CapEff /proc/self/status
 	[[ "$output" == *0000000000001000* ]]
-	run berth run --rm -u 1000 "$(image)" grep -E 'Cap(Prm|Eff|Amb)' /proc/self/status
+	run berth run --network none --rm -u 1000 "$(image)" grep -E 'Cap(Prm|Eff|Amb)' /proc/self/status
 	[ "$(grep -c 0000000000000000 <<< "$output")" -eq 3 ]
 }
 
 @test "seccomp is on by default, off when asked" {
-	run berth run --rm "$(image)" grep Seccomp: /proc/self/status
+	run berth run --network none --rm "$(image)" grep Seccomp: /proc/self/status
 	[[ "$output" == *2* ]]
-	run berth run --rm --security-opt seccomp=unconfined "$(image)" grep Seccomp: /proc/self/status
+	run berth run --network none --rm --security-opt seccomp=unconfined "$(image)" grep Seccomp: /proc/self/status
 	[[ "$output" == *0* ]]
-	run berth run --rm "$(image)" unshare -m true
+	run berth run --network none --rm "$(image)" unshare -m true
 	[ "$status" -ne 0 ]
 }
 
 @test "own pid, mount, uts, ipc, net and cgroup namespaces" {
 	local kind
 	for kind in pid mnt uts ipc net cgroup; do
-		[ "$(berth run --rm "$(image)" readlink /proc/self/ns/$kind)" != "$(readlink /proc/self/ns/$kind)" ]
+		[ "$(berth run --network none --rm "$(image)" readlink /proc/self/ns/$kind)" != "$(readlink /proc/self/ns/$kind)" ]
 	done
-	[ "$(berth run --rm --pid host --security-opt seccomp=unconfined "$(image)" readlink /proc/self/ns/pid)" = "$(readlink /proc/self/ns/pid)" ]
-	run berth run --rm "$(image)" sh -c 'cat /proc/1/comm; ls /sys/class/net'
+	[ "$(berth run --network none --rm --pid host --security-opt seccomp=unconfined "$(image)" readlink /proc/self/ns/pid)" = "$(readlink /proc/self/ns/pid)" ]
+	run berth run --network none --rm "$(image)" sh -c 'cat /proc/1/comm; ls /sys/class/net'
 	[ "${lines[1]}" = lo ]
 }
 
 @test "binds, tmpfs, named volumes, read-only root" {
 	mkdir -p "$SUITE_DIR/bound"
 	echo here > "$SUITE_DIR/bound/file"
-	run berth run --rm -v "$SUITE_DIR/bound:/data" "$(image)" sh -c 'cat /data/file; echo new > /data/new'
+	run berth run --network none --rm -v "$SUITE_DIR/bound:/data" "$(image)" sh -c 'cat /data/file; echo new > /data/new'
 	[ "$output" = here ]
 	[ "$(cat "$SUITE_DIR/bound/new")" = new ]
-	run berth run --rm -v "$SUITE_DIR/bound:/data:ro" "$(image)" sh -c 'touch /data/x'
+	run berth run --network none --rm -v "$SUITE_DIR/bound:/data:ro" "$(image)" sh -c 'touch /data/x'
 	[ "$status" -ne 0 ]
-	run berth run --rm --read-only --tmpfs /run:size=1m "$(image)" sh -c 'touch /x 2>/dev/null || echo ro; touch /run/x && echo rw'
+	run berth run --network none --rm --read-only --tmpfs /run:size=1m "$(image)" sh -c 'touch /x 2>/dev/null || echo ro; touch /run/x && echo rw'
 	[ "${lines[*]}" = "ro rw" ]
-	berth run --rm -v "vol1:/etc" "$(image)" sh -c 'echo kept > /etc/kept'
-	run berth run --rm -v "vol1:/mnt" "$(image)" sh -c 'cat /mnt/kept; grep -c root /mnt/passwd'
+	berth run --network none --rm -v "vol1:/etc" "$(image)" sh -c 'echo kept > /etc/kept'
+	run berth run --network none --rm -v "vol1:/mnt" "$(image)" sh -c 'cat /mnt/kept; grep -c root /mnt/passwd'
 	[ "${lines[*]}" = "kept 1" ] # filled from the image, once
-	run --separate-stderr berth run --rm --mount "type=bind,source=$SUITE_DIR/missing,target=/x" "$(image)" true
+	run --separate-stderr berth run --network none --rm --mount "type=bind,source=$SUITE_DIR/missing,target=/x" "$(image)" true
 	[ "$status" -eq 125 ]
 	[[ "$stderr" == *"$SUITE_DIR/missing"* ]]
 }
 
 @test "masked and read-only kernel files" {
-	run berth run --rm "$(image)" sh -c 'cat /proc/kcore | wc -c; ls /proc/acpi /sys/firmware | grep -v : | tr -d "\n"; echo 1 > /proc/sys/kernel/panic'
+	run berth run --network none --rm "$(image)" sh -c 'cat /proc/interrupts | wc -c; ls /proc/acpi /sys/firmware | grep -v : | tr -d "\n"; echo 1 > /proc/sys/kernel/panic'
 	[ "${lines[0]}" = 0 ]
 	[[ "$output" == *"ead-only"* ]]
-	run berth run --rm "$(image)" sh -c 'mount | grep "on /sys/fs/cgroup" | grep -vc "(ro\|,ro"'
+	run berth run --network none --rm "$(image)" sh -c 'mount | grep "on /sys/fs/cgroup" | grep -vc "(ro\|,ro"'
 	[ "$output" = 0 ]
 }
 
 @test "sysctls, ulimits, devices, groups" {
-	run berth run --rm --sysctl kernel.msgmax=4096 "$(image)" cat /proc/sys/kernel/msgmax
+	run berth run --network none --rm --sysctl kernel.msgmax=4096 "$(image)" cat /proc/sys/kernel/msgmax
 	[ "$output" = 4096 ]
-	run --separate-stderr berth run --rm --sysctl kernel.panic=1 "$(image)" true
+	run --separate-stderr berth run --network none --rm --sysctl kernel.panic=1 "$(image)" true
 	[ "$status" -eq 125 ]
-	run berth run --rm --ulimit nofile=100:200 "$(image)" sh -c 'ulimit -n; ulimit -Hn'
+	run berth run --network none --rm --ulimit nofile=100:200 "$(image)" sh -c 'ulimit -n; ulimit -Hn'
 	[ "${lines[*]}" = "100 200" ]
-	run berth run --rm --device /dev/zero:/dev/nought "$(image)" sh -c 'head -c 3 /dev/nought | wc -c'
+	run berth run --network none --rm --device /dev/zero:/dev/nought "$(image)" sh -c 'head -c 3 /dev/nought | wc -c'
 	[ "$output" = 3 ]
-	run berth run --rm "$(image)" sh -c 'mknod /tmp/kmsg c 1 11 && cat /tmp/kmsg'
+	run berth run --network none --rm "$(image)" sh -c 'mknod /tmp/kmsg c 1 11 && cat /tmp/kmsg'
 	[ "$status" -ne 0 ]
-	run berth run --rm --group-add extra --group-add 4242 "$(image)" id -G
+	run berth run --network none --rm --group-add extra --group-add 4242 "$(image)" id -G
 	[ "$output" = "0 1500 4242" ] || [ "$output" = "0 4242 1500" ]
 }
 
 @test "no descriptor above 2 reaches a payload" {
-	run bash -c "exec 7</etc/passwd 9>/dev/null; berth run --rm $(image) ls /proc/self/fd"
+	run bash -c "exec 7</etc/passwd 9>/dev/null; berth run --network none --rm $(image) ls /proc/self/fd"
 	[ "${lines[*]}" = "0 1 2 3" ] # 3 is ls's own, on the directory
 }
 
 @test "privileged sees all devices and may mount" {
-	run berth run --rm --privileged "$(image)" sh -c 'mount -t tmpfs none /mnt 2>&1 || mkdir /mnt && mount -t tmpfs none /mnt; grep -c " /mnt " /proc/mounts; grep CapEff /proc/self/status; test -c /dev/kmsg && echo kmsg'
+	run berth run --network none --rm --privileged "$(image)" sh -c 'mount -t tmpfs none /mnt 2>&1 || mkdir /mnt && mount -t tmpfs none /mnt; grep -c " /mnt " /proc/mounts; grep CapEff /proc/self/status; test -c /dev/kmsg && echo kmsg'
 	[[ "$output" == *kmsg* ]]
 }
 
 @test "restart policies: on-failure counts, always goes on, a stop holds" {
-	berth run -d --name fails --restart on-failure:2 "$(image)" sh -c 'exit 4'
+	berth run --network none -d --name fails --restart on-failure:2 "$(image)" sh -c 'exit 4'
 	wait_until 5 test "$(berth inspect -f '{{.RestartCount}} {{.State.Status}}' fails)" = "2 exited" || true
 	wait_until 5 bash -c '[ "$(berth inspect -f "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}" fails)" = "2 exited 4" ]'
-	berth run -d --name goes --restart always "$(image)" sh -c 'sleep 0.05'
+	berth run --network none -d --name goes --restart always "$(image)" sh -c 'sleep 0.05'
 	wait_until 5 bash -c '[ "$(berth inspect -f "{{.RestartCount}}" goes)" -ge 2 ]'
 	berth stop -t 1 goes || true
 	sleep 1
