@@ -92,8 +92,6 @@ void slots_record(const struct keeper_msg_slot *ended)
 	for (uint32_t i = 0; i < in_use; i++) {
 		if (slots[i].pid != ended->pid || slots[i].exited)
 			continue;
-		if (ended->start_ticks && slots[i].start_ticks != ended->start_ticks)
-			continue;
 		fill_slot(&slots[i], ended);
 		return;
 	}

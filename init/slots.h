@@ -23,7 +23,8 @@ int slots_watch_dead(int32_t pid, uint64_t start_ticks);
 int slots_watch(int32_t pid, uint64_t start_ticks);
 int slots_ack(int32_t pid, uint64_t start_ticks);
 
-/* A child ended: into its slot when it has one, else into the ring. start_ticks 0 is "not known" and matches by pid. */
+/* A child ended: into its slot when it has one, else into the ring. A slot keeps its own start
+ * time: without /proc the keeper may not know it. */
 void slots_record(const struct keeper_msg_slot *ended);
 
 /* The first slot in use at or behind *cursor; *cursor is then behind it and the slot counts as told. */

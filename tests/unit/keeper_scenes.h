@@ -204,11 +204,23 @@ static void scene_slots(void)
 	run_until(3, 1000);
 	NEED(scene.exits[2].pid == c && scene.exits[2].value == 9);
 
+	/* An exit that waits to be told is told by keeper_slots() instead. */
+	pid_t d = clone_child(gate[0], 10, &start[0]);
+	NEED_OK(keeper_watch(scene.keeper, d, start[0], &said));
+	NEED(write(gate[1], "x", 1) == 1);
+	while (proc_start_time(d, &mine_start) == 0)
+		NEED_OK(keeper_reap_hint(scene.keeper, &said));
+	NEED_OK(keeper_reap_hint(scene.keeper, &said));
+
 	struct keeper_exit *all;
 	size_t n;
 	NEED_OK(keeper_slots(scene.keeper, &all, &n, &said));
-	NEED(n == 2 && all[0].exited && all[1].exited);
+	NEED(n == 3 && all[0].exited && all[1].exited && all[2].exited);
+	NEED(all[0].pid == c && all[2].pid == d && all[2].value == 10); /* c has the slot that a gave back */
 	free(all);
+	for (int i = 0; i < 20; i++)
+		(void)event_base_loop(scene.base, EVLOOP_NONBLOCK);
+	NEED(scene.n_exits == 3);
 	leave(0);
 }
 
@@ -311,6 +323,19 @@ static void scene_full(void)
 	leave(0);
 }
 
+static int count_keeper_descriptors(void)
+{
+	char path[64];
+	int n = 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)getppid());
+	DIR *d = opendir(path);
+	NEED(d);
+	for (struct dirent *entry; (entry = readdir(d));)
+		n += entry->d_name[0] != '.';
+	(void)closedir(d);
+	return n;
+}
+
 /* What a supervisor starts with. */
 static void scene_start(void)
 {
@@ -320,6 +345,7 @@ static void scene_start(void)
 	const struct keeper_limits *l = keeper_limits(scene.keeper);
 	NEED(l->nofile_soft == 500 && l->nofile_hard == 1000 && l->starts == 1 && l->stop_signal == 0);
 	NEED(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 1000);
+	NEED(count_keeper_descriptors() == 6); /* 0-2, signals, socket, image: nothing of its starter's */
 	NEED(getsid(0) == getpid() && getsid(getppid()) != getpid());
 	(void)snprintf(comm, sizeof(comm), "/proc/%d/comm", (int)getppid());
 	char text[32];
@@ -582,14 +608,7 @@ static void scene_garbage(void)
 		if (i % 50 == 0)
 			(void)ask_raw(KEEPER_PROTOCOL_VERSION, KEEPER_OP_READY, NULL, 0);
 	}
-	char path[64];
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)getppid());
-	DIR *d = opendir(path);
-	int open_fds = 0;
-	for (struct dirent *entry; d && (entry = readdir(d));)
-		open_fds += entry->d_name[0] != '.';
-	NEED(d);
-	(void)closedir(d);
+	int open_fds = count_keeper_descriptors();
 	int kept = 0;
 	struct keeper_msg msg = { .version = KEEPER_PROTOCOL_VERSION, .op = KEEPER_OP_LIST, .serial = 4711 };
 	for (;; kept++) {

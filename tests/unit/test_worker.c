@@ -352,6 +352,7 @@ static void test_orphan(void **state)
 		if (worker_pool_open(base, -1, alive[1], &own, NULL) < 0 ||
 			worker_start(own, &args, NULL, NULL) < 0)
 			_exit(1);
+		(void)usleep(100000); /* it is well under way: dying before it began is another case */
 		_exit(0);
 	}
 	(void)close(alive[1]);
