@@ -226,6 +226,7 @@ static void test_torn_and_foreign_lines(void **state)
 	o.tail = 5;
 	reads_as(&o, "good\n");
 	open_log(&f);
+	file_is("2023-11-14T22:13:20.000000000Z stdout F good\nnot of the format\n");
 	say(&f, LOG_STDOUT, "after\n", 0);
 	logfile_close(&f);
 	reads_as(&o, "good\nafter\n");
@@ -249,6 +250,7 @@ static void test_full_disk_drops_whole_batches(void **state)
 	assert_int_equal(logfile_write(&f, LOG_STDOUT, "lost\nlost\n", 10, T0, NULL), -EFBIG);
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(f.dropped_bytes, 2 * (30 + 10 + 4 + 1));
+	file_is("2023-11-14T22:13:20.000000000Z stdout F kept\n");
 	say(&f, LOG_STDOUT, "back\n", 0);
 	logfile_close(&f);
 	struct logread_options o = all();
