@@ -17,7 +17,7 @@ teardown_file() {
 }
 
 @test "not found 127, not runnable 126" {
-	run berth exec box no-such-program
+	run -127 berth exec box no-such-program
 	[ "$status" -eq 127 ]
 	run berth exec box /etc
 	[ "$status" -eq 126 ]

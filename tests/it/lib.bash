@@ -125,5 +125,5 @@ remove_all() {
 	[ -z "$ids" ] || berth rm -f $ids > /dev/null
 }
 
-# run with stderr and stdout apart: $output, $stderr, $status
+# `run --separate-stderr` and `run -127` need it.
 bats_require_minimum_version 1.5.0

@@ -21,7 +21,7 @@ image() { echo "dir:$ROOT"; }
 }
 
 @test "a missing program is 127, a directory 126, what berth refuses 125" {
-	run --separate-stderr berth run --network none --rm "$(image)" no-such-program
+	run -127 --separate-stderr berth run --network none --rm "$(image)" no-such-program
 	[ "$status" -eq 127 ]
 	[[ "$stderr" == *'exec: "no-such-program": executable file not found in $PATH'* ]]
 	run --separate-stderr berth run --network none --rm "$(image)" /etc
