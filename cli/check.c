@@ -282,7 +282,7 @@ const struct option_def *check_options(void)
 	return table;
 }
 
-static int check_all(const struct options *o)
+static int check_all(const struct args *o)
 {
 	struct report r = { 0 };
 	const char *data_root = option_string(o, "data-root");
@@ -298,11 +298,11 @@ static int check_all(const struct options *o)
 
 int check_main(int argc, char **argv)
 {
-	struct options o;
+	struct args o;
 	struct err e;
-	if (options_parse(check_options(), argc - 1, argv + 1, false, &o, &e) < 0)
+	if (args_parse(check_options(), argc - 1, argv + 1, false, &o, &e) < 0)
 		return print_usage_error("check", &e, 1);
 	int code = check_all(&o);
-	options_done(&o);
+	args_done(&o);
 	return code;
 }

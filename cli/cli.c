@@ -74,7 +74,7 @@ static void print_help(FILE *to)
 static int print_verb_help(const struct verb *v)
 {
 	auto_(buf) struct buf out = { 0 };
-	if (options_help(v->options(), &out) < 0)
+	if (args_help(v->options(), &out) < 0)
 		return 1;
 	(void)printf("Usage:  berth %s %s\n\n%s\n", v->name, v->usage, v->summary);
 	if (out.len > 0)
@@ -135,16 +135,16 @@ static int unknown_verb(const char *name)
 
 static int run_verb(const struct verb *v, const struct cli *cli, int argc, char **argv)
 {
-	struct options o;
+	struct args o;
 	struct err e;
-	if (options_parse(v->options(), argc - 1, argv + 1, v->stop_at_argument, &o, &e) < 0)
+	if (args_parse(v->options(), argc - 1, argv + 1, v->stop_at_argument, &o, &e) < 0)
 		return print_usage_error(v->name, &e, v->usage_code);
 	int code;
 	if (o.help) {
 		code = print_verb_help(v);
 	} else if (v->raw) {
 		code = v->raw(argc, argv);
-	} else if (o.args_len < v->min_args || o.args_len > v->max_args) {
+	} else if (o.words_len < v->min_args || o.words_len > v->max_args) {
 		if (v->max_args == 0)
 			(void)err_say(&e, EINVAL, "'berth %s' accepts no arguments", v->name);
 		else if (v->max_args == v->min_args)
@@ -157,7 +157,7 @@ static int run_verb(const struct verb *v, const struct cli *cli, int argc, char 
 	} else {
 		code = v->run(cli, &o);
 	}
-	options_done(&o);
+	args_done(&o);
 	if (fflush(stdout) != 0 && code == 0)
 		code = 1;
 	return code;

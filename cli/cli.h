@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "cli/options.h"
+#include "cli/args.h"
 
 #define CLI_DEFAULT_SOCKET "/run/berth/berth.sock"
 
@@ -32,7 +32,7 @@ struct verb {
 	bool stop_at_argument;
 	size_t min_args, max_args; /* SIZE_MAX: any number */
 	int usage_code;		   /* exit status of a usage error */
-	int (*run)(const struct cli *cli, const struct options *o);
+	int (*run)(const struct cli *cli, const struct args *o);
 	int (*raw)(int argc, char **argv); /* in place of run: reads its own options */
 };
 
@@ -44,23 +44,23 @@ const struct verb *cli_verbs(void);
 int cli_parse_globals(int argc, char *const *argv, const char *env_host, struct cli *cli, struct err *e);
 
 /* ---------------------------------------------------------------- verbs, by file */
-int verb_run(const struct cli *cli, const struct options *o);
-int verb_create(const struct cli *cli, const struct options *o);
-int verb_start(const struct cli *cli, const struct options *o);
-int verb_attach(const struct cli *cli, const struct options *o);
-int verb_exec(const struct cli *cli, const struct options *o);
-int verb_logs(const struct cli *cli, const struct options *o);
-int verb_stop(const struct cli *cli, const struct options *o);
-int verb_restart(const struct cli *cli, const struct options *o);
-int verb_kill(const struct cli *cli, const struct options *o);
-int verb_rm(const struct cli *cli, const struct options *o);
-int verb_wait(const struct cli *cli, const struct options *o);
-int verb_ps(const struct cli *cli, const struct options *o);
-int verb_inspect(const struct cli *cli, const struct options *o);
-int verb_version(const struct cli *cli, const struct options *o);
-int verb_up(const struct cli *cli, const struct options *o);
-int verb_down(const struct cli *cli, const struct options *o);
-int verb_config(const struct cli *cli, const struct options *o);
+int verb_run(const struct cli *cli, const struct args *o);
+int verb_create(const struct cli *cli, const struct args *o);
+int verb_start(const struct cli *cli, const struct args *o);
+int verb_attach(const struct cli *cli, const struct args *o);
+int verb_exec(const struct cli *cli, const struct args *o);
+int verb_logs(const struct cli *cli, const struct args *o);
+int verb_stop(const struct cli *cli, const struct args *o);
+int verb_restart(const struct cli *cli, const struct args *o);
+int verb_kill(const struct cli *cli, const struct args *o);
+int verb_rm(const struct cli *cli, const struct args *o);
+int verb_wait(const struct cli *cli, const struct args *o);
+int verb_ps(const struct cli *cli, const struct args *o);
+int verb_inspect(const struct cli *cli, const struct args *o);
+int verb_version(const struct cli *cli, const struct args *o);
+int verb_up(const struct cli *cli, const struct args *o);
+int verb_down(const struct cli *cli, const struct args *o);
+int verb_config(const struct cli *cli, const struct args *o);
 
 const struct option_def *run_options(void);
 const struct option_def *create_options(void);

@@ -100,7 +100,7 @@ static int string_list(json_t *o, const char *key, const struct option_value *v,
 	return r;
 }
 
-static int map_fields(const struct options *o, json_t *config, json_t *host, struct err *e)
+static int map_fields(const struct args *o, json_t *config, json_t *host, struct err *e)
 {
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		const struct field_map *f = &fields[i];
@@ -134,7 +134,7 @@ static int map_fields(const struct options *o, json_t *config, json_t *host, str
 /* ---------------------------------------------------------------- flags with a form of their own */
 
 /* Append what parse makes of every value of an option to the array host[field]. */
-static int parsed_list(const struct options *o, const char *option, json_t *host, const char *field,
+static int parsed_list(const struct args *o, const char *option, json_t *host, const char *field,
 	json_t *(*parse)(const char *, struct err *), struct err *e)
 {
 	const struct option_value *v = option_list(o, option);
@@ -216,7 +216,7 @@ static json_t *read_profile(const char *path, struct err *e)
 	return compact ? json_sprintf("seccomp=%s", compact) : NULL;
 }
 
-static int add_security(const struct options *o, json_t *host, struct err *e)
+static int add_security(const struct args *o, json_t *host, struct err *e)
 {
 	const struct option_value *v = option_list(o, "security-opt");
 	json_t *list = json_array();
@@ -244,7 +244,7 @@ static int add_security(const struct options *o, json_t *host, struct err *e)
 	return r;
 }
 
-static int add_health(const struct options *o, json_t *config, struct err *e)
+static int add_health(const struct args *o, json_t *config, struct err *e)
 {
 	static const struct {
 		const char *option, *field;
@@ -276,7 +276,7 @@ static int add_health(const struct options *o, json_t *config, struct err *e)
 	return r;
 }
 
-static int add_labels(const struct options *o, json_t *config, struct err *e)
+static int add_labels(const struct args *o, json_t *config, struct err *e)
 {
 	const struct option_value *files = option_list(o, "label-file");
 	auto_(json) json_t *lines = json_array();
@@ -296,7 +296,7 @@ static int add_labels(const struct options *o, json_t *config, struct err *e)
 	return r == 0 && json_object_update(labels, given) < 0 ? err_set(e, ENOMEM, "labels") : r;
 }
 
-static int add_volumes(const struct options *o, json_t *config, json_t *host, struct err *e)
+static int add_volumes(const struct args *o, json_t *config, json_t *host, struct err *e)
 {
 	const struct option_value *v = option_list(o, "volume"), *tmpfs = option_list(o, "tmpfs");
 	int r = set_new(config, "Volumes", json_object(), e);
@@ -315,7 +315,7 @@ static int add_volumes(const struct options *o, json_t *config, json_t *host, st
 	return r;
 }
 
-static int add_ports(const struct options *o, json_t *config, json_t *host, struct err *e)
+static int add_ports(const struct args *o, json_t *config, json_t *host, struct err *e)
 {
 	const struct option_value *expose = option_list(o, "expose"), *publish = option_list(o, "publish");
 	json_t *exposed = json_object(), *bindings = json_object();
@@ -328,7 +328,7 @@ static int add_ports(const struct options *o, json_t *config, json_t *host, stru
 	return r;
 }
 
-static int add_special(const struct options *o, json_t *config, json_t *host, struct err *e)
+static int add_special(const struct args *o, json_t *config, json_t *host, struct err *e)
 {
 	const char *restart = option_string(o, "restart"), *net = option_string(o, "network");
 	net = net ? net : option_string(o, "net");
@@ -363,7 +363,7 @@ static int add_special(const struct options *o, json_t *config, json_t *host, st
 
 /* ---------------------------------------------------------------- streams */
 
-static int set_attached(const struct options *o, struct create *c, struct err *e)
+static int set_attached(const struct args *o, struct create *c, struct err *e)
 {
 	const struct option_value *v = option_list(o, "attach");
 	c->detach = option_bool(o, "detach");
@@ -390,7 +390,7 @@ static int set_attached(const struct options *o, struct create *c, struct err *e
 	return 0;
 }
 
-static int check_platform(const struct options *o, struct err *e)
+static int check_platform(const struct args *o, struct err *e)
 {
 	const char *platform = option_string(o, "platform"), *pull = option_string(o, "pull");
 	if (platform && *platform && strcmp(platform, "linux") != 0 && !text_has_prefix(platform, "linux/"))
@@ -402,14 +402,14 @@ static int check_platform(const struct options *o, struct err *e)
 	return 0;
 }
 
-static int add_base(const struct options *o, const struct create *c, json_t *config, struct err *e)
+static int add_base(const struct args *o, const struct create *c, json_t *config, struct err *e)
 {
-	auto_free char *image = create_image(o->args[0]);
-	json_t *cmd = o->args_len > 1 ? json_array() : json_null();
+	auto_free char *image = create_image(o->words[0]);
+	json_t *cmd = o->words_len > 1 ? json_array() : json_null();
 	int r = image ? set_new(config, "Image", json_string(image), e) : err_set(e, ENOMEM, "image");
-	for (size_t i = 1; r == 0 && i < o->args_len; i++)
-		if (json_array_append_new(cmd, json_string(o->args[i])) < 0)
-			r = err_say(e, EINVAL, "argument '%s' is not UTF-8 text", o->args[i]);
+	for (size_t i = 1; r == 0 && i < o->words_len; i++)
+		if (json_array_append_new(cmd, json_string(o->words[i])) < 0)
+			r = err_say(e, EINVAL, "argument '%s' is not UTF-8 text", o->words[i]);
 	if (set_new(config, "Cmd", cmd, e) < 0 || r < 0)
 		return -EINVAL;
 	auto_(json) json_t *streams = json_pack("{s:b,s:b,s:b,s:b,s:b,s:b}", "AttachStdin", c->attach_stdin,
@@ -418,7 +418,7 @@ static int add_base(const struct options *o, const struct create *c, json_t *con
 	return json_object_update(config, streams) < 0 ? err_set(e, ENOMEM, "create") : 0;
 }
 
-int create_build(const struct options *o, char *const *env, struct create *out, struct err *e)
+int create_build(const struct args *o, char *const *env, struct create *out, struct err *e)
 {
 	auto_(create) struct create c = { 0 };
 	c.name = option_string(o, "name");

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "cli/options.h"
+#include "cli/args.h"
 
 struct create {
 	json_t *body;
@@ -23,7 +23,7 @@ struct create {
 };
 
 /* env is the client's environment ("K=V" vector): -e KEY takes its value from there. */
-int create_build(const struct options *o, char *const *env, struct create *out, struct err *e);
+int create_build(const struct args *o, char *const *env, struct create *out, struct err *e);
 void create_done(struct create *c);
 
 /* "dir:rel" with the path made absolute; other images as they are. Caller frees. */
@@ -48,7 +48,7 @@ json_t *create_parse_restart(const char *spec, struct err *e);
  * taken from env or left out; with env NULL they are kept as they are. */
 int create_read_lines(const char *path, char *const *env, json_t *out, struct err *e);
 /* -e of run and exec together with --env-file, as a JSON array. */
-json_t *create_env(const struct options *o, char *const *env, struct err *e);
+json_t *create_env(const struct args *o, char *const *env, struct err *e);
 
 OWN_DEFINE(create, struct create, create_done)
 

@@ -478,7 +478,7 @@ int create_read_lines(const char *path, char *const *env, json_t *out, struct er
 	return 0;
 }
 
-json_t *create_env(const struct options *o, char *const *env, struct err *e)
+json_t *create_env(const struct args *o, char *const *env, struct err *e)
 {
 	json_t *out = json_array();
 	int r = out ? 0 : err_set(e, ENOMEM, "environment");

@@ -7,9 +7,9 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "cli/options.h"
+#include "cli/args.h"
 
-/* POST /containers/X/exec; a new reference, NULL on error. args[0] is the container. */
-json_t *exec_body(const struct options *o, char *const *env, struct err *e);
+/* POST /containers/X/exec; a new reference, NULL on error. words[0] is the container. */
+json_t *exec_body(const struct args *o, char *const *env, struct err *e);
 
 #endif

@@ -33,27 +33,27 @@ void print_warnings(const json_t *list)
 	}
 }
 
-int for_each_container(const struct cli *cli, const struct options *o, const char *method, const char *target)
+int for_each_container(const struct cli *cli, const struct args *o, const char *method, const char *target)
 {
 	int code = 0;
 	/* "%s" is split out here, so that the rest may hold an escaped query. */
 	const char *mark = strstr(target, "%s");
-	for (size_t i = 0; i < o->args_len; i++) {
+	for (size_t i = 0; i < o->words_len; i++) {
 		auto_(buf) struct buf full = { 0 };
 		struct err e;
 		int r = buf_add(&full, target, (size_t)(mark - target));
 		if (r == 0)
-			r = api_target(&full, "%s", o->args[i]);
+			r = api_target(&full, "%s", o->words[i]);
 		if (r == 0)
 			r = buf_puts(&full, mark + 2);
 		if (r < 0)
-			r = err_set(&e, -r, "%s", o->args[i]);
+			r = err_set(&e, -r, "%s", o->words[i]);
 		else
 			r = api_call(cli, method, full.data, NULL, NULL, &e);
 		if (r < 0)
 			code = print_error(&e, 1);
 		else
-			(void)puts(o->args[i]);
+			(void)puts(o->words[i]);
 	}
 	return code;
 }

@@ -20,8 +20,7 @@ int print_usage_error(const char *verb, const struct err *e, int code);
 void print_warnings(const json_t *list);
 
 /* One request per argument: prints its name, or its error; 0, or 1 when one failed. target has one %s. */
-int for_each_container(
-	const struct cli *cli, const struct options *o, const char *method, const char *target);
+int for_each_container(const struct cli *cli, const struct args *o, const char *method, const char *target);
 
 /* Rows of cells in columns as Go's tabwriter sets docker's: at least 10 wide, 3 blanks apart. cells is row by row. */
 int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns);

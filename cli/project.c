@@ -82,7 +82,7 @@ static json_t *strings(const char *const *values, size_t n)
 	return NULL;
 }
 
-json_t *project_body(const struct options *o, const char *cwd, char *const *env, const char *stdin_text,
+json_t *project_body(const struct args *o, const char *cwd, char *const *env, const char *stdin_text,
 	bool need_file, struct err *e)
 {
 	const char *name = option_string(o, "project-name"), *dir = option_string(o, "project-directory");
@@ -91,8 +91,8 @@ json_t *project_body(const struct options *o, const char *cwd, char *const *env,
 	json_t *body = json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:o}", "Files", files, "ProjectDirectory",
 		dir ? absolute(cwd, dir) : json_string(""), "Name", name ? name : "", "EnvFiles",
 		absolute_list(option_list(o, "env-file"), cwd), "Profiles",
-		strings(profiles->values, profiles->count), "Services", strings(o->args, o->args_len), "Env",
-		env_object(env));
+		strings(profiles->values, profiles->count), "Services", strings(o->words, o->words_len),
+		"Env", env_object(env));
 	if (!body) {
 		(void)err_say(
 			e, EINVAL, "a file name, project name or service is too long or not UTF-8 text");

@@ -10,12 +10,12 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "cli/options.h"
+#include "cli/args.h"
 
 /* The body of POST /berth/projects/up and config; files and directories made absolute against cwd. stdin_text is the
  * document of "-f -" or NULL. Without -f the first of compose.yaml, compose.yml, docker-compose.yaml,
  * docker-compose.yml in cwd: -ENOENT when there is none and need_file is set. */
-json_t *project_body(const struct options *o, const char *cwd, char *const *env, const char *stdin_text,
+json_t *project_body(const struct args *o, const char *cwd, char *const *env, const char *stdin_text,
 	bool need_file, struct err *e);
 
 /* JSON lines as they come: each whole line is given to fn; -EPROTO when one is no object, else fn's result. */

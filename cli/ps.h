@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "cli/options.h"
+#include "cli/args.h"
 
 /* "k=v" values as the API's {"k":["v"]}. */
 int ps_filters(const struct option_value *given, json_t **out, struct err *e);

@@ -17,7 +17,7 @@
 
 /* ---------------------------------------------------------------- asking */
 
-static int read_stdin(const struct options *o, struct buf *text, struct err *e)
+static int read_stdin(const struct args *o, struct buf *text, struct err *e)
 {
 	const struct option_value *files = option_list(o, "file");
 	bool wanted = false;
@@ -40,7 +40,7 @@ static int read_stdin(const struct options *o, struct buf *text, struct err *e)
 	return 0;
 }
 
-static json_t *body_of(const struct options *o, bool need_file, struct err *e)
+static json_t *body_of(const struct args *o, bool need_file, struct err *e)
 {
 	auto_(buf) struct buf text = { 0 };
 	char cwd[PATH_MAX];
@@ -119,7 +119,7 @@ static int ask(
 
 /* ---------------------------------------------------------------- verbs */
 
-int verb_up(const struct cli *cli, const struct options *o)
+int verb_up(const struct cli *cli, const struct args *o)
 {
 	auto_(progress) struct progress p = { 0 };
 	struct err e;
@@ -132,7 +132,7 @@ int verb_up(const struct cli *cli, const struct options *o)
 		json_object_get(p.done, "Containers"));
 }
 
-int verb_down(const struct cli *cli, const struct options *o)
+int verb_down(const struct cli *cli, const struct args *o)
 {
 	auto_(progress) struct progress p = { 0 };
 	struct err e;
@@ -151,7 +151,7 @@ int verb_down(const struct cli *cli, const struct options *o)
 	return ask(cli, "/berth/projects/down", body, &p, &e) < 0 ? print_error(&e, 1) : 0;
 }
 
-int verb_config(const struct cli *cli, const struct options *o)
+int verb_config(const struct cli *cli, const struct args *o)
 {
 	struct err e;
 	auto_(json) json_t *answer = NULL;

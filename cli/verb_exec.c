@@ -14,16 +14,16 @@
 #include "cli/session.h"
 #include "cli/terminal.h"
 
-json_t *exec_body(const struct options *o, char *const *env, struct err *e)
+json_t *exec_body(const struct args *o, char *const *env, struct err *e)
 {
 	bool detach = option_bool(o, "detach"), in = option_bool(o, "interactive") && !detach;
 	json_t *vars = create_env(o, env, e);
 	if (!vars)
 		return NULL;
 	json_t *cmd = json_array();
-	for (size_t i = 1; i < o->args_len; i++) {
-		if (json_array_append_new(cmd, json_string(o->args[i])) < 0) {
-			(void)err_say(e, EINVAL, "argument '%s' is not UTF-8 text", o->args[i]);
+	for (size_t i = 1; i < o->words_len; i++) {
+		if (json_array_append_new(cmd, json_string(o->words[i])) < 0) {
+			(void)err_say(e, EINVAL, "argument '%s' is not UTF-8 text", o->words[i]);
 			json_decref(cmd);
 			json_decref(vars);
 			return NULL;
@@ -109,7 +109,7 @@ static void exec_done(struct exec *x)
 
 OWN_DEFINE(exec, struct exec, exec_done)
 
-static int exec_attached(const struct cli *cli, struct exec *x, const struct options *o, bool tty, bool in,
+static int exec_attached(const struct cli *cli, struct exec *x, const struct args *o, bool tty, bool in,
 	int *code, struct err *e)
 {
 	auto_(json) json_t *body = json_pack("{s:b,s:b}", "Detach", 0, "Tty", tty);
@@ -144,7 +144,7 @@ static int exec_attached(const struct cli *cli, struct exec *x, const struct opt
 	return r < 0 ? r : exec_code(cli, x->id, code, e);
 }
 
-int verb_exec(const struct cli *cli, const struct options *o)
+int verb_exec(const struct cli *cli, const struct args *o)
 {
 	bool detach = option_bool(o, "detach"), tty = option_bool(o, "tty");
 	bool in = option_bool(o, "interactive") && !detach;
@@ -156,7 +156,7 @@ int verb_exec(const struct cli *cli, const struct options *o)
 		return print_usage_error("exec", &e, 125);
 	if (session_check_tty(tty, in, &e) < 0)
 		return print_error(&e, 1);
-	if (add_console_size(body, tty && !detach) < 0 || exec_create(cli, o->args[0], body, &x.id, &e) < 0)
+	if (add_console_size(body, tty && !detach) < 0 || exec_create(cli, o->words[0], body, &x.id, &e) < 0)
 		return print_error(&e, 1);
 	int r = api_target(&x.target, "/exec/%s/start", x.id);
 	if (r < 0) {

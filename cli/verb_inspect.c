@@ -25,7 +25,7 @@ static int fetch(const struct cli *cli, const char *name, bool size, json_t **ou
 	return r;
 }
 
-int verb_inspect(const struct cli *cli, const struct options *o)
+int verb_inspect(const struct cli *cli, const struct args *o)
 {
 	const char *format = option_string(o, "format"), *type = option_string(o, "type");
 	auto_(json) json_t *list = json_array();
@@ -36,9 +36,9 @@ int verb_inspect(const struct cli *cli, const struct options *o)
 		(void)err_say(&e, EINVAL, "inspect: objects of type '%s' are not built yet", type);
 		return print_error(&e, 1);
 	}
-	for (size_t i = 0; i < o->args_len; i++) {
+	for (size_t i = 0; i < o->words_len; i++) {
 		json_t *info = NULL;
-		if (fetch(cli, o->args[i], option_bool(o, "size"), &info, &e) < 0) {
+		if (fetch(cli, o->words[i], option_bool(o, "size"), &info, &e) < 0) {
 			code = print_error(&e, 1);
 			if (e.code != ENOENT)
 				break;
@@ -102,7 +102,7 @@ static const char *go_arch(const char *machine)
 	return machine;
 }
 
-int verb_version(const struct cli *cli, const struct options *o)
+int verb_version(const struct cli *cli, const struct args *o)
 {
 	const char *format = option_string(o, "format");
 	struct utsname un;

@@ -10,7 +10,7 @@
 #include "cli/output.h"
 
 /* Each argument with the same query behind. */
-static int each_with(const struct cli *cli, const struct options *o, const char *method, const char *path,
+static int each_with(const struct cli *cli, const struct args *o, const char *method, const char *path,
 	const char *const *query)
 {
 	auto_(buf) struct buf target = { 0 };
@@ -26,31 +26,31 @@ static int each_with(const struct cli *cli, const struct options *o, const char 
 	return for_each_container(cli, o, method, target.data);
 }
 
-static const char *stop_timeout(const struct options *o)
+static const char *stop_timeout(const struct args *o)
 {
 	const char *timeout = option_string(o, "timeout");
 	return timeout ? timeout : option_string(o, "time");
 }
 
-int verb_stop(const struct cli *cli, const struct options *o)
+int verb_stop(const struct cli *cli, const struct args *o)
 {
 	return each_with(cli, o, "POST", "/containers/%s/stop",
 		(const char *[]){ "t", stop_timeout(o), "signal", option_string(o, "signal"), NULL });
 }
 
-int verb_restart(const struct cli *cli, const struct options *o)
+int verb_restart(const struct cli *cli, const struct args *o)
 {
 	return each_with(cli, o, "POST", "/containers/%s/restart",
 		(const char *[]){ "t", stop_timeout(o), "signal", option_string(o, "signal"), NULL });
 }
 
-int verb_kill(const struct cli *cli, const struct options *o)
+int verb_kill(const struct cli *cli, const struct args *o)
 {
 	return each_with(cli, o, "POST", "/containers/%s/kill",
 		(const char *[]){ "signal", option_string(o, "signal"), NULL });
 }
 
-int verb_rm(const struct cli *cli, const struct options *o)
+int verb_rm(const struct cli *cli, const struct args *o)
 {
 	return each_with(cli, o, "DELETE", "/containers/%s",
 		(const char *[]){ "force", option_bool(o, "force") ? "1" : NULL, "v",
@@ -77,12 +77,12 @@ static int wait_one(const struct cli *cli, const char *name, struct err *e)
 	return 0;
 }
 
-int verb_wait(const struct cli *cli, const struct options *o)
+int verb_wait(const struct cli *cli, const struct args *o)
 {
 	int code = 0;
-	for (size_t i = 0; i < o->args_len; i++) {
+	for (size_t i = 0; i < o->words_len; i++) {
 		struct err e;
-		if (wait_one(cli, o->args[i], &e) < 0)
+		if (wait_one(cli, o->words[i], &e) < 0)
 			code = print_error(&e, 1);
 	}
 	return code;

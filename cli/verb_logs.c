@@ -24,12 +24,12 @@ int logs_time(const char *text, int64_t now_ns, struct buf *out, struct err *e)
 	return r < 0 ? err_set(e, -r, "time") : 0;
 }
 
-static int logs_target(const struct options *o, struct buf *target, struct err *e)
+static int logs_target(const struct args *o, struct buf *target, struct err *e)
 {
 	static const char *const times[] = { "since", "until" };
 	static const char *const switches[] = { "timestamps", "details", "follow" };
 	const char *tail = option_string(o, "tail");
-	int r = api_target(target, "/containers/%s/logs?stdout=1&stderr=1", o->args[0]);
+	int r = api_target(target, "/containers/%s/logs?stdout=1&stderr=1", o->words[0]);
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]) && r == 0; i++) {
 		auto_(buf) struct buf stamp = { 0 };
 		if (!option_given(o, times[i]))
@@ -93,7 +93,7 @@ static int read_logs(const struct cli *cli, struct reading *l, const char *targe
 	return r < 0 ? r : display_check(&l->display, e);
 }
 
-int verb_logs(const struct cli *cli, const struct options *o)
+int verb_logs(const struct cli *cli, const struct args *o)
 {
 	auto_(buf) struct buf target = { 0 }, info_target = { 0 };
 	auto_(json) json_t *info = NULL;
@@ -101,7 +101,7 @@ int verb_logs(const struct cli *cli, const struct options *o)
 	struct err e;
 	int r = l.base ? logs_target(o, &target, &e) : err_set(&e, ENOMEM, "logs");
 	if (r == 0)
-		r = api_target(&info_target, "/containers/%s/json", o->args[0]) < 0
+		r = api_target(&info_target, "/containers/%s/json", o->words[0]) < 0
 			? err_set(&e, ENOMEM, "logs")
 			: 0;
 	if (r == 0)

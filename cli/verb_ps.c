@@ -253,7 +253,7 @@ int ps_format(const json_t *rows, const char *format, struct buf *out, struct er
 
 /* ---------------------------------------------------------------- the verb */
 
-static int ps_target(const struct options *o, struct buf *target, struct err *e)
+static int ps_target(const struct args *o, struct buf *target, struct err *e)
 {
 	int64_t last = option_bool(o, "latest") ? 1 : option_number(o, "last", -1);
 	char number[32];
@@ -271,7 +271,7 @@ static int ps_target(const struct options *o, struct buf *target, struct err *e)
 	return text ? api_query(target, "filters", text) : r < 0 ? r : err_set(e, ENOMEM, "filters");
 }
 
-int verb_ps(const struct cli *cli, const struct options *o)
+int verb_ps(const struct cli *cli, const struct args *o)
 {
 	auto_(buf) struct buf target = { 0 }, out = { 0 };
 	auto_(json) json_t *list = NULL;

@@ -63,7 +63,7 @@ static int create_container(const struct cli *cli, const struct create *c, char 
 	return c->cidfile ? io_replace_file(AT_FDCWD, c->cidfile, *id, strlen(*id), 0644, false, e) : 0;
 }
 
-int verb_create(const struct cli *cli, const struct options *o)
+int verb_create(const struct cli *cli, const struct args *o)
 {
 	auto_(create) struct create c = { 0 };
 	auto_free char *id = NULL;
@@ -259,7 +259,7 @@ static int run_attached(struct run *run)
 	return code;
 }
 
-int verb_run(const struct cli *cli, const struct options *o)
+int verb_run(const struct cli *cli, const struct args *o)
 {
 	auto_(create) struct create c = { 0 };
 	auto_(run) struct run run = { .cli = cli, .create = &c };
@@ -342,10 +342,10 @@ static int attach_and_wait(const struct cli *cli, const struct attachment *a)
 	return r < 0 ? print_error(&e, 1) : code;
 }
 
-int verb_attach(const struct cli *cli, const struct options *o)
+int verb_attach(const struct cli *cli, const struct args *o)
 {
 	struct attachment a = {
-		.name = o->args[0],
+		.name = o->words[0],
 		.keys = option_string(o, "detach-keys"),
 		.with_stdin = !option_bool(o, "no-stdin"),
 		.sig_proxy = !option_given(o, "sig-proxy") || option_bool(o, "sig-proxy"),
@@ -353,17 +353,17 @@ int verb_attach(const struct cli *cli, const struct options *o)
 	return attach_and_wait(cli, &a);
 }
 
-int verb_start(const struct cli *cli, const struct options *o)
+int verb_start(const struct cli *cli, const struct args *o)
 {
 	bool attach = option_bool(o, "attach"), interactive = option_bool(o, "interactive");
 	if (attach || interactive) {
-		if (o->args_len > 1) {
+		if (o->words_len > 1) {
 			struct err e;
 			(void)err_say(&e, EINVAL, "you cannot start and attach multiple containers at once");
 			return print_error(&e, 1);
 		}
 		struct attachment a = {
-			.name = o->args[0],
+			.name = o->words[0],
 			.keys = option_string(o, "detach-keys"),
 			.with_stdin = interactive,
 			.sig_proxy = !option_given(o, "sig-proxy") || option_bool(o, "sig-proxy"),

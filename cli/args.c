@@ -1,4 +1,4 @@
-#include "cli/options.h"
+#include "cli/args.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -155,7 +155,7 @@ static int unknown_long(const struct option_def *table, const char *name, size_t
 	return err_say(e, EINVAL, "unknown flag: --%s", word);
 }
 
-static int add_value(struct options *o, const struct option_def *d, const char *value, struct err *e)
+static int add_value(struct args *o, const struct option_def *d, const char *value, struct err *e)
 {
 	int64_t number;
 	if (parse_number(d->type, value, &number) < 0) {
@@ -180,7 +180,7 @@ struct cursor {
 	int at;
 };
 
-static int parse_long(struct options *o, struct cursor *c, struct err *e)
+static int parse_long(struct args *o, struct cursor *c, struct err *e)
 {
 	const char *name = c->argv[c->at++] + 2;
 	size_t len = strcspn(name, "=");
@@ -200,7 +200,7 @@ static int parse_long(struct options *o, struct cursor *c, struct err *e)
 	return add_value(o, d, c->argv[c->at++], e);
 }
 
-static int parse_short(struct options *o, struct cursor *c, struct err *e)
+static int parse_short(struct args *o, struct cursor *c, struct err *e)
 {
 	const char *word = c->argv[c->at++];
 	for (const char *p = word + 1; *p; p++) {
@@ -224,21 +224,21 @@ static int parse_short(struct options *o, struct cursor *c, struct err *e)
 	return 0;
 }
 
-int options_parse(const struct option_def *table, int argc, char *const *argv, bool stop_at_argument,
-	struct options *out, struct err *e)
+int args_parse(const struct option_def *table, int argc, char *const *argv, bool stop_at_argument,
+	struct args *out, struct err *e)
 {
-	struct options o = { .table = table };
+	struct args o = { .table = table };
 	while (table[o.table_len].long_name)
 		o.table_len++;
 	o.values = calloc(o.table_len + 1, sizeof(*o.values));
-	o.args = calloc((size_t)argc + 1, sizeof(*o.args));
-	int r = o.values && o.args ? 0 : err_set(e, ENOMEM, "read the command line");
+	o.words = calloc((size_t)argc + 1, sizeof(*o.words));
+	int r = o.values && o.words ? 0 : err_set(e, ENOMEM, "read the command line");
 	struct cursor c = { .argc = argc, .argv = argv };
 	bool only_args = false;
 	while (r == 0 && c.at < argc) {
 		const char *word = argv[c.at];
 		if (only_args || word[0] != '-' || word[1] == '\0') {
-			o.args[o.args_len++] = word;
+			o.words[o.words_len++] = word;
 			c.at++;
 			only_args = only_args || stop_at_argument;
 		} else if (strcmp(word, "--") == 0) {
@@ -251,42 +251,42 @@ int options_parse(const struct option_def *table, int argc, char *const *argv, b
 		}
 	}
 	if (r < 0)
-		options_done(&o);
+		args_done(&o);
 	else
 		*out = o;
 	return r;
 }
 
-void options_done(struct options *o)
+void args_done(struct args *o)
 {
 	for (size_t i = 0; o->values && i < o->table_len; i++)
 		free(o->values[i].values);
 	free(o->values);
-	free(o->args);
-	*o = (struct options){ 0 };
+	free(o->words);
+	*o = (struct args){ 0 };
 }
 
 /* ---------------------------------------------------------------- reading */
 
-const struct option_value *option_list(const struct options *o, const char *name)
+const struct option_value *option_list(const struct args *o, const char *name)
 {
 	static const struct option_value none;
 	const struct option_def *d = find_long(o->table, name, strlen(name));
 	return d ? &o->values[d - o->table] : &none;
 }
 
-bool option_given(const struct options *o, const char *name)
+bool option_given(const struct args *o, const char *name)
 {
 	return option_list(o, name)->count > 0;
 }
 
-const char *option_string(const struct options *o, const char *name)
+const char *option_string(const struct args *o, const char *name)
 {
 	const struct option_value *v = option_list(o, name);
 	return v->count ? v->values[v->count - 1] : NULL;
 }
 
-bool option_bool(const struct options *o, const char *name)
+bool option_bool(const struct args *o, const char *name)
 {
 	const char *value = option_string(o, name);
 	bool b = false;
@@ -295,7 +295,7 @@ bool option_bool(const struct options *o, const char *name)
 	return b;
 }
 
-int64_t option_number(const struct options *o, const char *name, int64_t def)
+int64_t option_number(const struct args *o, const char *name, int64_t def)
 {
 	const struct option_def *d = find_long(o->table, name, strlen(name));
 	const char *value = option_string(o, name);
@@ -307,7 +307,7 @@ int64_t option_number(const struct options *o, const char *name, int64_t def)
 
 /* ---------------------------------------------------------------- help */
 
-int options_help(const struct option_def *table, struct buf *out)
+int args_help(const struct option_def *table, struct buf *out)
 {
 	size_t width = 0;
 	for (const struct option_def *d = table; d->long_name; d++) {
