@@ -196,7 +196,7 @@ static struct config *config_new(void)
 	c->env = c->labels = c->cap_add = c->cap_drop = c->group_add = none;
 	c->extra_hosts = c->dns = c->dns_search = c->dns_options = c->annotations = none;
 	c->network = "default";
-	c->stop_timeout_s = c->oom_score_adj = SPEC_UNSET;
+	c->stop_timeout_s = c->stop_grace_ns = c->oom_score_adj = SPEC_UNSET;
 	c->shm_bytes = CONFIG_SHM_BYTES;
 	return c;
 }

@@ -7,15 +7,16 @@
  * config.
  *
  * Source:  Docker Engine API, POST /containers/create (Config, HostConfig, NetworkingConfig); its limits and
- * its texts. What Docker has no word for stands in a member "Berth":
+ *          its texts. What Docker has no word for stands in a member "Berth":
  *            {"Upper": "disk"|"tmpfs", "Root": "overlay"|"shared",
  *             "UserMaps": {"Uid": [{"ContainerID", "HostID", "Size"}], "Gid": [...]},
- *             "Volumes": {"/target": "name"}}            names given to anonymous volumes by
- * config_complete() Units:   bytes, microseconds, seconds, as the members' names have them. Unset numbers are
- * SPEC_UNSET. Owns:    every pointer lives in .arena or .doc; config_free() gives back both. Errors: -EINVAL:
- * the text names the key, or is Docker's own where clients know it; -EOPNOTSUPP: "KEY: not built yet" or "...
- * cannot be honoured". Both are the API's 400. Unknown keys are ignored, as Docker does. Context: no I/O but
- * /proc/sys/kernel/cap_last_cap; any thread of control.
+ *             "StopGraceNs": integer                     compose's exact stop_grace_period
+ *             "Volumes": {"/target": "name"}}            names config_complete() gave to anonymous volumes
+ * Units:   bytes, microseconds, seconds, as the members' names have them. Unset numbers are SPEC_UNSET.
+ * Owns:    every pointer lives in .arena or .doc; config_free() gives back both.
+ * Errors:  -EINVAL: the text names the key, or is Docker's own where clients know it; -EOPNOTSUPP: "KEY: not
+ *          built yet" or "... cannot be honoured". Both are the API's 400. Unknown keys are ignored, as Docker does.
+ * Context: no I/O but /proc/sys/kernel/cap_last_cap; any thread of control.
  */
 #ifndef SUPERVISOR_CONFIG_H
 #define SUPERVISOR_CONFIG_H
@@ -113,6 +114,7 @@ struct config {
 	uint16_t console_width, console_height; /* 0: not said */
 	int stop_signal;			/* 0: not said; ask config_stop_signal() */
 	int64_t stop_timeout_s;			/* SPEC_UNSET: not said; -1: for ever */
+	int64_t stop_grace_ns;			/* SPEC_UNSET: not said; else it wins over stop_timeout_s */
 
 	enum config_restart restart;
 	int64_t restart_max; /* on-failure only; 0: no limit */

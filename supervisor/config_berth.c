@@ -69,6 +69,8 @@ int config_read_berth(const json_t *body, struct config *c, struct err *e)
 		r = read_word(berth, "Root", roots, &root, e);
 	if (r == 0)
 		r = read_user_maps(berth, c, e);
+	if (r == 0)
+		r = json_get_int(berth, "Berth", "StopGraceNs", 0, INT64_MAX, &c->stop_grace_ns, e);
 	c->upper = (enum config_upper)upper;
 	c->root = (enum config_root)root;
 	return r;

@@ -165,6 +165,8 @@ static int64_t timeout_of(const struct container *c, int64_t timeout_ns)
 {
 	if (timeout_ns != CONTAINER_TIMEOUT_DEFAULT)
 		return timeout_ns;
+	if (c->config->stop_grace_ns != SPEC_UNSET)
+		return c->config->stop_grace_ns;
 	if (c->config->stop_timeout_s == SPEC_UNSET)
 		return c->engine->options.stop_timeout_ns;
 	return c->config->stop_timeout_s < 0 ? -1 : c->config->stop_timeout_s * NS_PER_S;

@@ -46,6 +46,19 @@ static int open_dirs(struct engine *en, struct err *e)
 	return 0;
 }
 
+/* libevent's coarse clock would turn a millisecond into four: a start would feel it, and a back-off would come early. */
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	if (!config)
+		return NULL;
+	struct event_base *base = event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) < 0
+		? NULL
+		: event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
 int engine_open(const struct engine_options *options, struct engine **out, struct err *e)
 {
 	auto_(engine) struct engine *en = calloc(1, sizeof(*en));
@@ -66,7 +79,7 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	if ((r = open_dirs(en, e)) < 0)
 		return r;
 	en->block = malloc(ENGINE_BLOCK);
-	en->base = event_base_new();
+	en->base = new_base();
 	if (!en->block || !en->base)
 		return err_set(e, ENOMEM, "make event loop");
 	*out = take_ptr(&en);

@@ -4,8 +4,8 @@
  * Building one takes milliseconds and a start must not pay for it: nearly all containers of a host share one
  * or two.
  *
- * Owns:    the programs. A program is valid until the next seccomp_cache_get(): launch and exec copy it at
- * once. Errors:  those of seccomp_parse_profile() and seccomp_compile().
+ * Owns:    the programs. A program is valid until the next seccomp_cache_get(): launch and exec copy it at once.
+ * Errors:  those of seccomp_parse_profile() and seccomp_compile().
  */
 #ifndef SUPERVISOR_SECCOMP_CACHE_H
 #define SUPERVISOR_SECCOMP_CACHE_H

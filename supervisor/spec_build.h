@@ -7,10 +7,11 @@
  *
  * Source:  Docker's default OCI specification; OCI runtime-spec config.md and config-linux.md.
  * Owns:    the spec owns everything in it, nothing points into the config or the environment afterwards.
- * Errors:  -EINVAL, -ENOENT (a bind source or device of the host that is not there), what the callbacks
- * return. Context: looks at the host's files (bind sources, devices, thermal_throttle directories) and makes
- * missing bind source directories: call it where that may take its time. Not:     seccomp. spec.seccomp is
- * only what a bundle brings; ask seccomp_cache for the program of a config and its spec.
+ * Errors:  -EINVAL, -ENOENT (a bind source or device of the host that is not there), what the callbacks return.
+ * Context: looks at the host's files (bind sources, devices, thermal_throttle directories) and makes missing bind
+ *          source directories: call it where that may take its time.
+ * Not:     seccomp. spec.seccomp is only what a bundle brings; ask seccomp_cache for the program of a config and
+ *          its spec.
  */
 #ifndef SUPERVISOR_SPEC_BUILD_H
 #define SUPERVISOR_SPEC_BUILD_H

@@ -143,6 +143,24 @@ assert_nothing_left_of_containers() {
 	berth down -v
 }
 
+@test "stop_grace_period is exact: 200 ms are not a second" {
+	cat > compose.yaml <<-EOF
+		name: grace
+		services:
+		  deaf: { image: "dir:$ROOT", command: [sh, -c, 'trap "" TERM; while :; do sleep 0.05; done'], stop_grace_period: 200ms }
+	EOF
+	berth up -d
+	sleep 0.3
+	local before after
+	before=$(date +%s%N)
+	berth stop grace-deaf-1
+	after=$(date +%s%N)
+	echo "$(((after - before) / 1000000)) ms"
+	[ $((after - before)) -ge 200000000 ]
+	[ $((after - before)) -lt $((900000000 * SLOW)) ]
+	berth down
+}
+
 @test "daemon -f starts the file's services, SIGTERM ends them" {
 	cat > compose.yaml <<-EOF
 		name: atboot

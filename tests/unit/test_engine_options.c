@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
-#include "supervisor/options.h"
+#include "supervisor/engine_options.h"
 
 static int parse(struct engine_options *o, struct err *e, const char *const *words)
 {
@@ -17,7 +17,7 @@ static int parse(struct engine_options *o, struct err *e, const char *const *wor
 
 	for (; words[n - 1]; n++)
 		argv[n] = (char *)words[n - 1];
-	return options_parse(n, argv, o, e);
+	return engine_options_parse(n, argv, o, e);
 }
 
 static void test_defaults(void **state)
@@ -34,7 +34,7 @@ static void test_defaults(void **state)
 	assert_string_equal(o.socket, "/run/berth/berth.sock");
 	assert_null(o.files);
 	assert_int_equal(o.stop_timeout_ns, 10 * NS_PER_S);
-	options_done(&o);
+	engine_options_done(&o);
 }
 
 static void test_all(void **state)
@@ -56,7 +56,7 @@ static void test_all(void **state)
 	assert_null(o.files[2]);
 	assert_int_equal(o.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(o.stop_timeout_ns, 90 * NS_PER_S);
-	options_done(&o);
+	engine_options_done(&o);
 }
 
 static void test_errors(void **state)
