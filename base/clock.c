@@ -70,7 +70,8 @@ static int to_ns(int64_t s, int64_t ns, int64_t *out)
 
 static int two_digits(const char *p)
 {
-	return isdigit((unsigned char)p[0]) && isdigit((unsigned char)p[1]) ? (p[0] - '0') * 10 + p[1] - '0' : -1;
+	return isdigit((unsigned char)p[0]) && isdigit((unsigned char)p[1]) ? (p[0] - '0') * 10 + p[1] - '0'
+									    : -1;
 }
 
 int clock_parse_rfc3339(const char *text, int64_t *out_real_ns)
@@ -89,8 +90,8 @@ int clock_parse_rfc3339(const char *text, int64_t *out_real_ns)
 		.tm_hour = two_digits(text + 11),
 		.tm_min = two_digits(text + 14),
 		.tm_sec = two_digits(text + 17) };
-	if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
-		tm.tm_sec > 60)
+	if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
+		tm.tm_min > 59 || tm.tm_sec > 60)
 		return -EINVAL;
 	const char *p = text + sizeof(shape) - 1;
 	int64_t ns = 0;
@@ -170,7 +171,8 @@ int clock_parse_duration(const char *text, int64_t *out_ns)
 		if (!unit)
 			return -EINVAL;
 		int64_t part;
-		if (__builtin_mul_overflow((int64_t)whole, unit, &part) || __builtin_add_overflow(total, part, &total))
+		if (__builtin_mul_overflow((int64_t)whole, unit, &part) ||
+			__builtin_add_overflow(total, part, &total))
 			return -ERANGE;
 		/* fraction is in 1e-9 of the unit; hours overflow neither side: 3600e9 * 1e9 needs 128 bits */
 		part = (int64_t)((__int128)fraction * unit / NS_PER_S);

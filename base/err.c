@@ -31,7 +31,8 @@ static void join(char *out, const char *head, const char *tail)
 		head_len = room - 3;
 	}
 	char joined[ERR_TEXT_MAX];
-	(void)snprintf(joined, sizeof(joined), "%s%.*s: %.*s", mark, (int)head_len, head, (int)tail_len, tail);
+	(void)snprintf(
+		joined, sizeof(joined), "%s%.*s: %.*s", mark, (int)head_len, head, (int)tail_len, tail);
 	memcpy(out, joined, sizeof(joined));
 }
 

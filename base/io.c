@@ -139,7 +139,8 @@ int io_write_text(int dirfd, const char *path, const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
-int io_replace_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *e)
+int io_replace_file(
+	int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *e)
 {
 	char temp[300];
 	if (snprintf(temp, sizeof(temp), ".%s.new", name) >= (int)sizeof(temp))
@@ -257,9 +258,10 @@ ssize_t io_recv(int sock, void *data, size_t room, int *fds, size_t *n, int flag
 		char bytes[CMSG_SPACE(sizeof(int) * IO_PASS_MAX)];
 	} control;
 	struct iovec iov = { .iov_base = data, .iov_len = room };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
-	};
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
 	size_t fd_room = fds ? *n : 0, got = 0;
 	bool spilled = false;
 

@@ -29,7 +29,8 @@ int io_read_text(int dirfd, const char *path, char *text, size_t room);
 /* One write(2) to an existing file, as kernel files want it. */
 int io_write_text(int dirfd, const char *path, const char *text);
 /* Replace a file: temporary file, fsync when durable, rename, fsync of the directory when durable. */
-int io_replace_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *e);
+int io_replace_file(
+	int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *e);
 
 /* A memfd with these contents, sealed against every change (F_SEAL_WRITE, GROW, SHRINK, SEAL, and EXEC where it exists). */
 int io_memfd_sealed(const char *name, const void *data, size_t len, bool executable, struct err *e);

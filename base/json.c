@@ -52,8 +52,8 @@ int json_get_int(const json_t *obj, const char *path, const char *key, int64_t m
 		return wrong(e, path, key, "must be a whole number");
 	int64_t n = json_integer_value(v);
 	if (n < min || n > max)
-		return err_say(e, EINVAL, "%s%s%s: %lld is not between %lld and %lld", path, *path ? "." : "", key,
-			(long long)n, (long long)min, (long long)max);
+		return err_say(e, EINVAL, "%s%s%s: %lld is not between %lld and %lld", path, *path ? "." : "",
+			key, (long long)n, (long long)min, (long long)max);
 	*out = n;
 	return 0;
 }

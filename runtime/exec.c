@@ -34,6 +34,7 @@ int exec_stage_fd(struct err *e)
 	static int fd = -1;
 	if (fd < 0) {
 		int r = io_memfd_sealed(
+	// cppcheck-suppress comparePointers
 			"berth-stage", stage_image, (size_t)(stage_image_end - stage_image), true, e);
 		if (r < 0)
 			return r;

@@ -307,7 +307,8 @@ static int open_keeper(struct daemon *d, struct err *e)
 	int r = keeper_open(fd, d->engine->base, on_keeper_exit, on_keeper_gone, d, &d->engine->keeper, e);
 #ifdef BERTH_FAULTS
 	if (r == 0 && keeper_limits(d->engine->keeper)->starts > 1)
-		(void)unsetenv("BERTH_FAULT"); /* a fault strikes once, or no supervisor would ever come up again */
+		(void)unsetenv(
+			"BERTH_FAULT"); /* a fault strikes once, or no supervisor would ever come up again */
 #endif
 	return r;
 }

@@ -35,7 +35,7 @@ static void create(struct api_call *call)
 
 static int start_options(json_t *body, struct exec_start_options *o, struct err *e)
 {
-	json_t *size;
+	json_t *size = NULL;
 	int r = json_get_bool(body, "", "Detach", &o->detach, e);
 	if (r == 0)
 		r = json_get_bool(body, "", "Tty", &o->tty, e);
