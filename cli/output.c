@@ -11,7 +11,7 @@
 #define COLUMN_MIN 10
 #define COLUMN_GAP 3
 
-int print_error(const struct err *e, int code)
+int output_error(const struct err *e, int code)
 {
 	(void)fprintf(stderr, "%s\n", e->text);
 	return code;
@@ -51,7 +51,7 @@ int for_each_container(const struct cli *cli, const struct args *o, const char *
 		else
 			r = api_call(cli, method, full.data, NULL, NULL, &e);
 		if (r < 0)
-			code = print_error(&e, 1);
+			code = output_error(&e, 1);
 		else
 			(void)puts(o->words[i]);
 	}

@@ -14,7 +14,7 @@
 #include "cli/cli.h"
 
 /* Print the error's text as a line on standard error; returns code. */
-int print_error(const struct err *e, int code);
+int output_error(const struct err *e, int code);
 /* The same with "berth: " before and a hint at --help behind. */
 int print_usage_error(const char *verb, const struct err *e, int code);
 void print_warnings(const json_t *list);

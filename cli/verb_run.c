@@ -71,7 +71,7 @@ int verb_create(const struct cli *cli, const struct args *o)
 	if (create_build(o, environ, &c, &e) < 0)
 		return print_usage_error("create", &e, 125);
 	if (create_container(cli, &c, &id, &e) < 0)
-		return print_error(&e, 1);
+		return output_error(&e, 1);
 	(void)puts(id);
 	return 0;
 }
@@ -203,12 +203,14 @@ static int exit_code(struct run *run, int *code, struct err *e)
 	return 0;
 }
 
-/* A container of --rm whose start failed; the daemon may have removed it by itself. */
+/* A container of --rm whose start failed. Where the daemon is about to remove it by itself, wait until it has. */
 static void remove_failed(const struct cli *cli, const char *id)
 {
-	auto_(buf) struct buf target = { 0 };
-	if (api_target(&target, "/containers/%s?force=1&v=1", id) == 0)
-		(void)api_call(cli, "DELETE", target.data, NULL, NULL, NULL);
+	auto_(buf) struct buf target = { 0 }, gone = { 0 };
+	if (api_target(&target, "/containers/%s?force=1&v=1", id) == 0 &&
+		api_call(cli, "DELETE", target.data, NULL, NULL, NULL) < 0 &&
+		api_target(&gone, "/containers/%s/wait?condition=removed", id) == 0)
+		(void)api_call(cli, "POST", gone.data, NULL, NULL, NULL); /* no such container: it is gone */
 }
 
 static int run_failed(const struct run *run, const struct err *e, int code)
@@ -254,7 +256,7 @@ static int run_attached(struct run *run)
 		r = exit_code(run, &code, &e);
 	if (r < 0) {
 		session_free(take_ptr(&run->session));
-		return print_error(&e, 125);
+		return output_error(&e, 125);
 	}
 	return code;
 }
@@ -267,11 +269,11 @@ int verb_run(const struct cli *cli, const struct args *o)
 	if (create_build(o, environ, &c, &e) < 0)
 		return print_usage_error("run", &e, 125);
 	if (!c.detach && session_check_tty(c.tty, c.attach_stdin, &e) < 0)
-		return print_error(&e, 1);
+		return output_error(&e, 1);
 	run.base = api_loop_new();
 	if (!run.base) {
 		(void)err_set(&e, ENOMEM, "run");
-		return print_error(&e, 125);
+		return output_error(&e, 125);
 	}
 	if (create_container(cli, &c, &run.id, &e) < 0)
 		return run_failed(&run, &e, 125);
@@ -307,7 +309,7 @@ static int attach_and_wait(const struct cli *cli, const struct attachment *a)
 	int code = 0,
 	    r = run.id && run.base ? inspect(cli, a->name, &info, &e) : err_set(&e, ENOMEM, "attach");
 	if (r < 0)
-		return print_error(&e, 1);
+		return output_error(&e, 1);
 	json_t *config = json_object_get(info, "Config"), *state = json_object_get(info, "State");
 	bool tty = json_is_true(json_object_get(config, "Tty"));
 	bool in = a->with_stdin && json_is_true(json_object_get(config, "OpenStdin"));
@@ -339,7 +341,7 @@ static int attach_and_wait(const struct cli *cli, const struct attachment *a)
 	if (r == 0)
 		r = exit_code(&run, &code, &e);
 	session_free(take_ptr(&run.session));
-	return r < 0 ? print_error(&e, 1) : code;
+	return r < 0 ? output_error(&e, 1) : code;
 }
 
 int verb_attach(const struct cli *cli, const struct args *o)
@@ -360,7 +362,7 @@ int verb_start(const struct cli *cli, const struct args *o)
 		if (o->words_len > 1) {
 			struct err e;
 			(void)err_say(&e, EINVAL, "you cannot start and attach multiple containers at once");
-			return print_error(&e, 1);
+			return output_error(&e, 1);
 		}
 		struct attachment a = {
 			.name = o->words[0],

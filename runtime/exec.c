@@ -33,9 +33,9 @@ int exec_stage_fd(struct err *e)
 {
 	static int fd = -1;
 	if (fd < 0) {
-		int r = io_memfd_sealed(
-	// cppcheck-suppress comparePointers
-			"berth-stage", stage_image, (size_t)(stage_image_end - stage_image), true, e);
+		// cppcheck-suppress comparePointers
+		size_t len = (size_t)(stage_image_end - stage_image);
+		int r = io_memfd_sealed("berth-stage", stage_image, len, true, e);
 		if (r < 0)
 			return r;
 		fd = r;
