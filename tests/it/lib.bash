@@ -80,6 +80,9 @@ end_suite() {
 	local failed=0
 	stop_daemon || failed=1
 	assert_nothing_left || failed=1
+	if grep -E 'AddressSanitizer|runtime error:' "$SUITE_DIR/daemon.log" >&2; then
+		failed=1 # the keeper has started it again, so nobody else would notice
+	fi
 	if [ "$(tree_hash "$ROOT")" != "$(cat "$SUITE_DIR/image.before")" ]; then
 		echo "the image directory changed" >&2
 		failed=1
