@@ -662,9 +662,8 @@ static void freeze(bool on)
 
 /* CVE-2016-9962: the process is held between entering the container and its execve (by a frozen v1 group), where an attacker
  * inside has all the time. It carries nothing of ours, and only who has CAP_SYS_PTRACE there may look at it at all. */
-static void held_before_execve_cve_2016_9962(void **state)
+static void held_before_execve(uint64_t spy_caps)
 {
-	(void)state;
 	static char secret[64]; /* of our data, not a literal that a binary may hold */
 	struct spec_process p = shell("exec sleep 100");
 	struct exec x;
@@ -717,12 +716,13 @@ static void held_before_execve_cve_2016_9962(void **state)
 			fail_msg("descriptor %d is %s", fd, text);
 	}
 
-	/* from inside, with docker's capabilities: not even the name of its program */
+	/* from inside: not even the name of its program */
 	struct cgroup frozen = box.group;
 	box.group = (struct cgroup){ .dirfd = -1 };
 	struct spec_process spy = shell(
 		"for p in /proc/[0-9]*; do readlink $p/exe; ls $p/fd >/dev/null && echo $p; done 2>/dev/null | "
 		"grep -c memfd; for p in /proc/[0-9]*; do grep -q PTRACE_ME $p/environ; done 2>/dev/null; true");
+	spy.caps.bounding = spy.caps.effective = spy.caps.permitted = spy_caps;
 	struct outcome o = run(&spy);
 	box.group = frozen;
 	assert_int_equal(o.code, 0);
@@ -746,6 +746,38 @@ static void held_before_execve_cve_2016_9962(void **state)
 	(void)close(null);
 	(void)close(r.pidfd);
 	exec_done(&x);
+}
+
+static void held_before_execve_cve_2016_9962(void **state)
+{
+	(void)state;
+	held_before_execve(own_caps() & DOCKER_CAPS);
+}
+
+/* The same against root of a user namespace, who has CAP_SYS_PTRACE and all others there. */
+static void held_in_a_user_namespace_cve_2016_9962(void **state)
+{
+	(void)state;
+	struct box outer = box, *inner = &box;
+	if (box_open(inner, BOX_NS | CLONE_NEWUSER, NULL) < 0) {
+		box_close(inner);
+		box = outer;
+		skip();
+	}
+	struct cgroup none = inner->group;
+	inner->group = outer.group; /* with the freezer */
+	inner->n_groups = outer.n_groups;
+	memcpy(inner->group_path, outer.group_path, sizeof(outer.group_path));
+	struct spec_process p = shell("test -e /proc/1/status");
+	if (run(&p).code ==
+		0) /* a host whose /proc is covered in part lets no user namespace mount its own */
+		held_before_execve((UINT64_C(1) << 41) - 1);
+	else
+		print_message("no /proc in a user namespace here\n");
+	inner->group = none;
+	inner->n_groups = 0;
+	box_close(inner);
+	box = outer;
 }
 
 /* What a tracer could write into the report socket is not believed. */
@@ -852,10 +884,17 @@ static int start(void **state)
 	return box_open(&box, BOX_NS, NULL);
 }
 
+/* A failed case may have left it frozen, and a frozen process cannot even be killed. */
+static int thaw(void **state)
+{
+	(void)state;
+	freeze(false);
+	return 0;
+}
+
 static int stop(void **state)
 {
 	(void)state;
-	freeze(false); /* a failed case may have left it so, and a frozen process cannot even be killed */
 	box_close(&box);
 	return 0;
 }
@@ -915,7 +954,8 @@ int main(void)
 		cmocka_unit_test(descriptors_cve_2016_9962),
 		cmocka_unit_test(pipes_are_the_users),
 		cmocka_unit_test(joins_the_groups),
-		cmocka_unit_test(held_before_execve_cve_2016_9962),
+		cmocka_unit_test_teardown(held_before_execve_cve_2016_9962, thaw),
+		cmocka_unit_test_teardown(held_in_a_user_namespace_cve_2016_9962, thaw),
 		cmocka_unit_test(forged_reports),
 		cmocka_unit_test(sealed_program_cve_2019_5736),
 		cmocka_unit_test(in_a_user_namespace),

@@ -11,6 +11,7 @@
 #include "tests/unit/box.h"
 
 static char root[64];
+static bool without_reaper;
 
 struct init {
 	pid_t pid;
@@ -30,6 +31,8 @@ static _Noreturn void init_side(const struct plan *plan, int report, int out)
 	struct stage_ctx c;
 	if (box_enter_root(root) < 0)
 		_exit(96);
+	for (int i = 0; i < 5; i++) /* careless descriptors: not close-on-exec */
+		(void)open("/", O_RDONLY | O_DIRECTORY);
 	stage_init(&c, plan, report);
 	c.reaper_fd = exec_stage_fd(NULL);
 	c.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -51,7 +54,7 @@ static struct init start(char **args, const char *user, bool terminal)
 		.no_new_privileges = true,
 		.terminal = terminal,
 		.caps = { .bounding = some_caps(), .effective = some_caps(), .permitted = some_caps() } };
-	struct plan_extra x = { .reaper = true, .chown_pipes = true };
+	struct plan_extra x = { .reaper = !without_reaper, .chown_pipes = true };
 	auto_(buf) struct buf plan = { 0 };
 	struct init i = { .console = -1 };
 	int out[2], report[2];
@@ -172,6 +175,18 @@ static void identity(void **state)
 	assert_string_equal(text, want);
 }
 
+/* CVE-2015-3627: the steps themselves leave nothing open, whatever the init had. */
+static void descriptors_cve_2015_3627(void **state)
+{
+	(void)state;
+	char text[256];
+	without_reaper = true;
+	int code = sh("exec ls /proc/self/fd", NULL, text, sizeof(text));
+	without_reaper = false;
+	assert_int_equal(code, 0);
+	assert_string_equal(text, "0\n1\n2\n3\n"); /* the last one is ls's own */
+}
+
 static void forwards_signals(void **state)
 {
 	(void)state;
@@ -216,23 +231,33 @@ static void reaps_orphans(void **state)
 	assert_string_equal(text, "");
 }
 
+static void read_until(int fd, char *text, size_t room, const char *word)
+{
+	size_t len = 0;
+	do {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		assert_int_equal(poll(&p, 1, BOX_DEADLINE_MS), 1);
+		ssize_t n = read(fd, text + len, room - 1 - len);
+		assert_true(n > 0);
+		len += (size_t)n;
+		text[len] = '\0';
+	} while (!strstr(text, word));
+}
+
 static void with_a_terminal(void **state)
 {
 	(void)state;
 	char text[1024];
 	char *args[] = { "sh", "-c",
-		"tty; trap 'echo interrupted; exit 5' INT; echo up; while :; do sleep 0.01; done", NULL };
+		"tty; trap 'echo interrupted; exit 5' INT; echo up; read x; echo got $x; while :; do sleep 0.01; done",
+		NULL };
 	struct init i = start(args, "web", true);
-	size_t len = 0;
 	wait_running(&i);
 	assert_true(i.console >= 0);
-	do { /* until it is up */
-		ssize_t n = read(i.console, text + len, sizeof(text) - 1 - len);
-		assert_true(n > 0);
-		len += (size_t)n;
-		text[len] = '\0';
-	} while (!strstr(text, "up"));
+	read_until(i.console, text, sizeof(text), "up");
 	assert_non_null(strstr(text, "/dev/pts/0"));
+	assert_int_equal(write(i.console, "word\n", 5), 5); /* who reads from it must be in the foreground */
+	read_until(i.console, text, sizeof(text), "got word");
 	assert_int_equal(write(i.console, "\003", 1), 1);
 	assert_int_equal(finish(&i, text, sizeof(text)), 5);
 	assert_non_null(strstr(text, "interrupted"));
@@ -258,6 +283,7 @@ int main(void)
 		cmocka_unit_test(exit_codes),
 		cmocka_unit_test(missing_program),
 		cmocka_unit_test(identity),
+		cmocka_unit_test(descriptors_cve_2015_3627),
 		cmocka_unit_test(forwards_signals),
 		cmocka_unit_test(reaps_orphans),
 		cmocka_unit_test(with_a_terminal),
