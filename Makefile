@@ -23,6 +23,8 @@ endif
 # Includes are written from the root of the tree.
 CPPFLAGS_ALL := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -I. -DBERTH_VERSION='"$(VERSION)"' \
                 -DBERTH_LIBEXECDIR='"$(PREFIX)/libexec/berth"' -DBERTH_DATADIR='"$(PREFIX)/share/berth"' $(DEFS) $(CPPFLAGS)
+# All symbols are bound once, at the start: else every forked launcher looks up, and copies the tables, anew.
+LDFLAGS_ALL  := -Wl,-z,relro,-z,now $(LDFLAGS)
 CFLAGS_ALL   := -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fstack-protector-strong
 LIBS         := -lseccomp -lcap -levent_core -lhttp_parser -ljansson -lyaml
 
@@ -63,7 +65,7 @@ $(LIB): $(OBJS) $(B)/obj/stage_image.o $(B)/obj/configs_image.o
 	ar qcsP $@ $^
 
 $(B)/berth: $(B)/obj/main.o $(LIB)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(LIBS)
 
 $(B)/berth-oci: $(B)/berth
 	ln -sf berth $@
@@ -102,10 +104,10 @@ $(B)/fuzz/replay_%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 
 # A container by runtime/ alone: what the supervisor adds can be told apart from what a start costs.
 $(B)/rt: tests/bench/rt.c tests/support/sample.h $(LIB)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(LIBS)
 
 $(B)/bench: tests/bench/bench.c tests/bench/floor.c tests/bench/floor.h tests/support/sample.h $(LIB)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS) -o $@ tests/bench/bench.c tests/bench/floor.c $(LIB) $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ tests/bench/bench.c tests/bench/floor.c $(LIB) $(LIBS)
 
 .PHONY: units
 units: $(UNIT) $(FUZZ:%=$(B)/fuzz/replay_%)
