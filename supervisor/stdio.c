@@ -23,6 +23,7 @@ struct stdio_out {
 
 struct stdio {
 	struct container *c;
+	unsigned kept;	    /* bits of enum kept: what the keeper has, or may have */
 	struct logfile log; /* .fd -1: could not be opened */
 	struct stdio_out out[LOG_STREAM_COUNT];
 	bool started, dropping;
@@ -32,6 +33,7 @@ struct stdio {
 
 /* Names in the keeper's table, by what they end in. */
 enum kept { KEPT_OUT, KEPT_ERR, KEPT_IN, KEPT_TTY, KEPT_COUNT };
+#define KEPT_ALL ((1U << KEPT_COUNT) - 1)
 
 static const char *kept_name(const struct container *c, enum kept which, char out[96])
 {
@@ -46,7 +48,10 @@ static const char *kept_name(const struct container *c, enum kept which, char ou
 static int keep(struct container *c, enum kept which, int fd, struct err *e)
 {
 	char name[96];
-	return keeper_put_fd(c->engine->keeper, kept_name(c, which, name), fd, e);
+	int r = keeper_put_fd(c->engine->keeper, kept_name(c, which, name), fd, e);
+	if (r == 0)
+		c->stdio->kept |= 1U << which;
+	return r;
 }
 
 static void unkeep(struct container *c, enum kept which)
@@ -54,12 +59,17 @@ static void unkeep(struct container *c, enum kept which)
 	char name[96];
 	(void)keeper_drop_fd(
 		c->engine->keeper, kept_name(c, which, name), NULL); /* it may never have been there */
+	if (c->stdio)
+		c->stdio->kept &= ~(1U << which);
 }
 
+/* Each is a round trip, so only what may be there. */
 void stdio_drop_kept(struct container *c)
 {
+	unsigned kept = c->stdio ? c->stdio->kept : KEPT_ALL;
 	for (int i = 0; i < KEPT_COUNT; i++)
-		unkeep(c, (enum kept)i);
+		if (kept & 1U << i)
+			unkeep(c, (enum kept)i);
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -287,6 +297,7 @@ int stdio_adopt(struct container *c, struct err *e)
 
 	if (r < 0)
 		return r;
+	c->stdio->kept = KEPT_ALL;
 	if (c->config->tty) {
 		int fd = take_kept(c, KEPT_TTY);
 		r = fd < 0 ? 0 : use_console(c->stdio, fd, e);
