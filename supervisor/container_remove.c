@@ -1,7 +1,9 @@
 /*
- * Removal: stopped first when forced, then its writable layer, logs and anonymous volumes are moved aside at once and deleted
- * by a worker; the record goes last, so that whoever finds it finishes the work.
+ * Removal: stopped first when forced, then its writable layer, logs and anonymous volumes are deleted, by a worker unless
+ * there is next to nothing; the record goes last, so that whoever finds it finishes the work.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +23,9 @@
 #include "supervisor/waiter.h"
 #include "supervisor/worker.h"
 
-#define REMOVE_MS (60 * 1000)
+#define REMOVE_MS   (60 * 1000)
+#define LITTLE_LOG  (1 << 20) /* bytes; what more would take to free is not for the loop to wait for */
+#define LITTLE_LOGS 8	      /* files */
 
 struct remove_job {
 	struct container *c;
@@ -81,8 +85,56 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 	answers_give(&answers, en, 0, NULL);
 }
 
+/* No more than a few small log files: a fork and its way back would take ten times what their deletion does. */
+static bool has_little(const struct remove_job *job)
+{
+	const struct container *c = job->c;
+	const struct engine *en = c->engine;
+	struct stat st;
+	off_t bytes = 0;
+	int files = 0;
+
+	if (fstatat(en->data_dirfd, c->id, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return false;
+	for (size_t i = 0; job->volumes && i < c->config->n_mounts; i++)
+		if (c->config->mounts[i].anonymous)
+			return false;
+	int fd = openat(en->log_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT;
+	DIR *d = fdopendir(fd);
+	if (!d) {
+		own_close(&fd);
+		return false;
+	}
+	for (struct dirent *x; files <= LITTLE_LOGS && (x = readdir(d));) {
+		if (strcmp(x->d_name, ".") == 0 || strcmp(x->d_name, "..") == 0)
+			continue;
+		if (fstatat(fd, x->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+			files = LITTLE_LOGS; /* whatever it is, it is not ours */
+		else
+			bytes += st.st_size;
+		files++;
+	}
+	closedir(d);
+	return files <= LITTLE_LOGS && bytes <= LITTLE_LOG;
+}
+
+/* From the loop: whoever asked is not done with the container yet. */
+static void remove_little(evutil_socket_t fd, short what, void *cookie)
+{
+	struct remove_job *job = cookie;
+	struct err e;
+	int r = remove_all(job, -1, &e);
+	(void)fd;
+	(void)what;
+
+	removed(job, r, &e, "", 0);
+}
+
 static void remove_now(struct remove_job *job)
 {
+	static const struct timeval now = { 0, 0 };
 	struct container *c = job->c;
 	struct worker_args args = {
 		.what = "removal", .job = remove_all, .done = removed, .cookie = job, .deadline_ms = REMOVE_MS
@@ -97,6 +149,9 @@ static void remove_now(struct remove_job *job)
 	c->desired.run = false;
 	container_save_config(c);
 	container_save_state(c);
+	if (has_little(job) &&
+		event_base_once(c->engine->base, -1, EV_TIMEOUT, remove_little, job, &now) == 0)
+		return;
 	int r = worker_start(c->engine->workers, &args, NULL, &e);
 	if (r < 0)
 		removed(job, r, &e, "", 0);
