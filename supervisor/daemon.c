@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -355,6 +356,13 @@ static void refuse(struct daemon *d, const struct err *e)
 		(void)keeper_stopping(d->engine->keeper, 1, NULL);
 }
 
+/* After each fork the first write to a page copies it, on both sides. The fast bins of glibc are emptied all at once, by a
+ * walk over the whole heap that falls on whoever asks for a large block next: mostly a launcher, which then copies it all. */
+static void keep_heap_quiet(void)
+{
+	(void)mallopt(M_MXFAST, 0); /* refused: only slower */
+}
+
 int daemon_main(int argc, char **argv)
 {
 	struct daemon d = { .lock_fd = -1, .listen_fd = -1, .signal_fd = -1 };
@@ -363,6 +371,7 @@ int daemon_main(int argc, char **argv)
 
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NAME, "berth");
+	keep_heap_quiet();
 	if (engine_options_parse(argc, argv, &o, &e) < 0) {
 		fprintf(stderr, "berth: %s\nSee 'berth daemon --help'.\n", e.text);
 		return 2;
