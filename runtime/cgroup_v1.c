@@ -1,8 +1,10 @@
 /* Limits in cgroup v1. Source: Documentation/admin-guide/cgroup-v1/ and scheduler/sched-bwc.rst. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/own.h"
@@ -227,15 +229,18 @@ int cgroup_v1_set(enum cgroup_controller c, int dirfd, const struct spec_resourc
 
 /* ---- devices */
 
-static int write_rule(int dirfd, const char *file, const struct spec_device_rule *rule, struct err *e)
+static int write_rule(int fd, const char *file, const struct spec_device_rule *rule, struct err *e)
 {
-	char major[24] = "*", minor[24] = "*";
+	char major[24] = "*", minor[24] = "*", text[64];
 	if (rule->major >= 0)
 		(void)snprintf(major, sizeof(major), "%" PRId64, rule->major);
 	if (rule->minor >= 0)
 		(void)snprintf(minor, sizeof(minor), "%" PRId64, rule->minor);
-	return cgroup_write(dirfd, "device rules", file, e, "%c %s:%s %s%s%s", rule->type, major, minor,
+	int len = snprintf(text, sizeof(text), "%c %s:%s %s%s%s", rule->type, major, minor,
 		rule->read ? "r" : "", rule->write ? "w" : "", rule->mknod ? "m" : "");
+	return write(fd, text, (size_t)len) == len
+		? 0
+		: err_set(e, errno, "set device rules: write '%s' to %s", text, file);
 }
 
 int cgroup_v1_set_devices(int dirfd, const struct spec_device_rule *rules, size_t n, struct err *e)
@@ -246,8 +251,13 @@ int cgroup_v1_set_devices(int dirfd, const struct spec_device_rule *rules, size_
 	if (r == 0)
 		r = cgroup_write(
 			dirfd, "device rules", list.default_allow ? "devices.allow" : "devices.deny", e, "a");
-	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = write_rule(
-			dirfd, list.default_allow ? "devices.deny" : "devices.allow", &list.exceptions[i], e);
+	if (r < 0 || list.n == 0)
+		return r;
+	const char *file = list.default_allow ? "devices.deny" : "devices.allow";
+	auto_close int fd = openat(dirfd, file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, errno, "set device rules: open %s", file);
+	for (size_t i = 0; r == 0 && i < list.n; i++) /* one rule per write, as many as we like */
+		r = write_rule(fd, file, &list.exceptions[i], e);
 	return r;
 }
