@@ -112,6 +112,9 @@ $(B)/bench: tests/bench/bench.c tests/bench/floor.c tests/bench/floor.h tests/su
 .PHONY: units
 units: $(UNIT) $(FUZZ:%=$(B)/fuzz/replay_%)
 
+$(B)/bench_log: tests/bench/bench_log.c $(LIB)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(LIBS)
+
 # Small programs that the integration suite runs inside and outside of containers: static, so that any root will do.
 TOOLS := $(patsubst tests/tool/%.c,$(B)/tool/%,$(wildcard tests/tool/*.c))
 $(B)/tool/%: tests/tool/%.c
@@ -149,7 +152,7 @@ soak: deps
 fuzz: deps
 	@tests/fuzz/run $(B) $(N)
 bench: deps
-	@$(MAKE) -s all $(B)/bench
+	@$(MAKE) -s all $(B)/bench $(B)/bench_log $(B)/tool/lines
 	@tests/bench/run $(B)
 lint:
 	@tests/lint
