@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "runtime/launch_exec.h"
 #include "supervisor/daemon.h"
+#include "supervisor/engine_options.h"
 #include "supervisor/keeper.h"
 
 #define EXIT_USAGE 125 /* docker's: the program itself failed */
@@ -38,6 +39,12 @@ static int become_keeper(int argc, char **argv)
 {
 	char self[PATH_MAX], keeper[PATH_MAX];
 
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			engine_options_help(stdout);
+			return 0;
+		}
+	}
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (len < 0) {
 		(void)fprintf(stderr, "berth: find our own program: /proc/self/exe: %s\n", strerror(errno));

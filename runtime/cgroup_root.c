@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -158,7 +159,7 @@ int cgroup_root_open(const char *name, const char *parent, struct cgroup_root **
 	auto_(cgroup_root) struct cgroup_root *r = calloc(1, sizeof(*r));
 	if (!l || !r)
 		return err_set(e, ENOMEM, "open cgroups");
-	r->v2.dirfd = r->v2.parent_dirfd = -1;
+	r->v2.dirfd = r->v2.parent_dirfd = r->lock_fd = -1;
 	(void)snprintf(r->name, sizeof(r->name), "%s", name);
 	ret = read_layout(l, e);
 	for (int i = 0; ret == 0 && i < l->n; i++) {
@@ -190,11 +191,25 @@ void cgroup_root_free(struct cgroup_root *r)
 		return;
 	own_close(&r->v2.dirfd);
 	own_close(&r->v2.parent_dirfd);
+	own_close(&r->lock_fd);
 	for (int i = 0; i < r->n_v1; i++) {
 		own_close(&r->v1[i].dirfd);
 		own_close(&r->v1[i].parent_dirfd);
 	}
 	free(r);
+}
+
+int cgroup_root_lock(struct cgroup_root *r, struct err *e)
+{
+	int root = r->has_v2 ? r->v2.dirfd : r->v1[0].dirfd;
+	auto_close int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, errno, "open cgroup '%s'", r->name);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? err_say(e, EBUSY, "cgroup '%s' is in use", r->name)
+					    : err_set(e, errno, "lock cgroup '%s'", r->name);
+	r->lock_fd = take_fd(&fd);
+	return 0;
 }
 
 int cgroup_root_remove(struct cgroup_root *r, struct err *e)

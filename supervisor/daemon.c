@@ -31,6 +31,7 @@
 #define API_NAME     "api" /* the listening socket in the keeper's table */
 #define SOCKET_GROUP "berth"
 #define DEBT_TRIES   20
+#define NOFILE_MIN   256 /* ours, the keeper's, and a few dozen containers' */
 
 struct daemon {
 	struct engine *engine;
@@ -179,7 +180,15 @@ static int open_kernel_side(struct engine *en, struct err *e)
 
 	if (r < 0 || (r = cgroup_root_open(en->options.name, NULL, &en->cgroups, e)) < 0)
 		return r;
-	if ((r = recover_leftovers(en, e)) < 0)
+	r = cgroup_root_lock(en->cgroups, e);
+	if (r < 0) {
+		cgroup_root_free(en->cgroups); /* it is not for us to tidy up */
+		en->cgroups = NULL;
+	}
+	if (r == -EBUSY)
+		return err_say(e, EBUSY, "name %s is in use by another berth daemon (choose another --name)",
+			en->options.name);
+	if (r < 0 || (r = recover_leftovers(en, e)) < 0)
 		return r;
 	if ((r = worker_pool_open(en->base, en->launch_group.dirfd, en->leftovers_fd, &en->workers, e)) < 0)
 		return r;
@@ -285,6 +294,7 @@ static int watch_signals(struct daemon *d, struct err *e)
 	sigset_t wanted;
 
 	(void)sigaction(SIGPIPE, &nothing, NULL);
+	(void)sigaction(SIGHUP, &nothing, NULL);  /* there is nothing to read anew, and no terminal */
 	(void)sigaction(SIGXFSZ, &nothing, NULL); /* a file size limit is a write error for us */
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGTERM);
@@ -306,6 +316,10 @@ static int open_keeper(struct daemon *d, struct err *e)
 	if (fd < 0)
 		return fd;
 	int r = keeper_open(fd, d->engine->base, on_keeper_exit, on_keeper_gone, d, &d->engine->keeper, e);
+	if (r == 0 && keeper_limits(d->engine->keeper)->nofile_hard < NOFILE_MIN)
+		r = err_say(e, EMFILE,
+			"the hard limit of open files is %llu, berth needs %d (ulimit -n; LimitNOFILE= of a unit)",
+			(unsigned long long)keeper_limits(d->engine->keeper)->nofile_hard, NOFILE_MIN);
 #ifdef BERTH_FAULTS
 	if (r == 0 && keeper_limits(d->engine->keeper)->starts > 1)
 		(void)unsetenv(
@@ -316,6 +330,8 @@ static int open_keeper(struct daemon *d, struct err *e)
 
 static int start_up(struct daemon *d, const struct engine_options *o, struct err *e)
 {
+	if (geteuid() != 0)
+		return err_say(e, EPERM, "berth daemon must be started by root");
 	int r = lock_run_root(d, o->run_root, e);
 
 	if (r < 0 || (r = engine_open(o, &d->engine, e)) < 0)
@@ -352,8 +368,12 @@ static void refuse(struct daemon *d, const struct err *e)
 {
 	log_error("start-failed", "err=\"%s\"", e->text);
 	fprintf(stderr, "berth: %s\n", e->text);
-	if (d->engine && d->engine->keeper && keeper_limits(d->engine->keeper)->starts == 1)
-		(void)keeper_stopping(d->engine->keeper, 1, NULL);
+	if (!d->engine || !d->engine->keeper || keeper_limits(d->engine->keeper)->starts != 1)
+		return;
+	if (d->engine->cgroups)
+		(void)cgroup_root_remove(
+			d->engine->cgroups, NULL); /* kills nothing: what lives stays for the next one */
+	(void)keeper_stopping(d->engine->keeper, 1, NULL);
 }
 
 /* After each fork the first write to a page copies it, on both sides. The fast bins of glibc are emptied all at once, by a
@@ -372,6 +392,7 @@ int daemon_main(int argc, char **argv)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NAME, "berth");
 	keep_heap_quiet();
+	(void)umask(022); /* modes of what containers see are ours to choose, not our caller's */
 	if (engine_options_parse(argc, argv, &o, &e) < 0) {
 		fprintf(stderr, "berth: %s\nSee 'berth daemon --help'.\n", e.text);
 		return 2;

@@ -91,16 +91,35 @@ static int set_stop_timeout(struct engine_options *o, const char *value, struct 
 static const struct option {
 	const char *name, *letter;
 	int (*set)(struct engine_options *o, const char *value, struct err *e);
+	const char *kind, *help;
 } table[] = {
-	{ "--name", NULL, set_name },
-	{ "--data-root", NULL, set_data_root },
-	{ "--run-root", NULL, set_run_root },
-	{ "--log-root", NULL, set_log_root },
-	{ "--host", "-H", set_host },
-	{ "--file", "-f", add_file },
-	{ "--log-level", NULL, set_log_level },
-	{ "--stop-timeout", NULL, set_stop_timeout },
+	{ "--name", NULL, set_name, "string",
+		"Prefix of what is global to a host (default " DEFAULT_NAME
+		"); two daemons need two names and roots" },
+	{ "--data-root", NULL, set_data_root, "dir",
+		"What lasts: containers, volumes (default " DEFAULT_DATA ")" },
+	{ "--run-root", NULL, set_run_root, "dir",
+		"What ends with the boot: socket, state (default " DEFAULT_RUN ")" },
+	{ "--log-root", NULL, set_log_root, "dir", "The containers' logs (default logs in the data root)" },
+	{ "--host", "-H", set_host, "unix://PATH", "The API's socket (default berth.sock in the run root)" },
+	{ "--file", "-f", add_file, "file", "Compose file to bring up at the start, may be repeated" },
+	{ "--log-level", NULL, set_log_level, "level", "debug, info, warn or error (default info)" },
+	{ "--stop-timeout", NULL, set_stop_timeout, "duration",
+		"Grace of a container that names none, in seconds or as 1m30s (default 10s)" },
 };
+
+void engine_options_help(FILE *to)
+{
+	(void)fprintf(to,
+		"Usage:  berth daemon [OPTIONS]\n\nBe the supervisor, in the foreground: ends orderly on SIGTERM and "
+		"SIGINT, logs to standard error.\n\nOptions:\n");
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		char left[64];
+		(void)snprintf(left, sizeof(left), "%s%s%s %s", table[i].letter ? table[i].letter : "  ",
+			table[i].letter ? ", " : "  ", table[i].name, table[i].kind);
+		(void)fprintf(to, "  %-29s %s\n", left, table[i].help);
+	}
+}
 
 /* The value of this option in word ("--name=x", "-Hx") or in the next word; NULL: not this option, or no value (*missing). */
 static const char *value_of(
