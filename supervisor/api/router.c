@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "supervisor/api/api.h"
+#include "supervisor/api/unbuilt.h"
 
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x)  STRINGIFY_(x)
@@ -214,6 +215,14 @@ static void dispatch(struct http_request *rq, void *cookie)
 				return;
 			}
 		}
+	}
+	const char *unbuilt = api_unbuilt(method, path);
+	if (unbuilt) {
+		/* docker's inspect looks on among other kinds of objects at the words "not supported". */
+		(void)err_say(&e, ENOSYS, "%s: not built yet (%s %.200s is not supported by berth)", unbuilt,
+			method, path);
+		api_reply_err(call, &e);
+		return;
 	}
 	(void)err_say(&e, known ? EOPNOTSUPP : ENOENT,
 		known ? "%s is not a method of %.200s" : "page not found: %s %.200s", method, path);

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -52,6 +53,14 @@ static void version(struct api_call *call)
 			"KernelVersion", u.release));
 }
 
+/* A switch of the kernel's; one that is not there is off. */
+static bool reads_one(const char *path)
+{
+	char c = 0;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &c, 1) == 1 && c == '1';
+}
+
 static void info(struct api_call *call)
 {
 	struct engine *en = call->engine;
@@ -69,6 +78,7 @@ static void info(struct api_call *call)
 			running++;
 	}
 	bool v2 = cgroup_root_is_v2(en->cgroups);
+	unsigned f = cgroup_root_features(en->cgroups);
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ID",
 		en->boot_id, "Name", u.nodename, "ServerVersion", BERTH_VERSION, "Containers",
@@ -87,6 +97,18 @@ static void info(struct api_call *call)
 				"SecurityOptions", "name=seccomp,profile=builtin", "name=cgroupns", "Plugins",
 				"Volume", "local", "Network", "Authorization", "Log", "berth", "json-file",
 				"local", "Swarm", "LocalNodeState", "inactive", "Warnings"));
+	if (o)
+		(void)json_object_update_new(o,
+			json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "MemoryLimit",
+				(f & CGROUP_HAS_MEMORY) != 0, "SwapLimit", (f & CGROUP_HAS_SWAP) != 0,
+				"CpuCfsPeriod", (f & CGROUP_HAS_CPU) != 0, "CpuCfsQuota",
+				(f & CGROUP_HAS_CPU) != 0, "CPUShares", (f & CGROUP_HAS_CPU) != 0, "CPUSet",
+				(f & CGROUP_HAS_CPUSET) != 0, "PidsLimit", (f & CGROUP_HAS_PIDS) != 0,
+				"OomKillDisable", !v2 && (f & CGROUP_HAS_MEMORY), "IPv4Forwarding",
+				reads_one("/proc/sys/net/ipv4/ip_forward"), "BridgeNfIptables",
+				reads_one("/proc/sys/net/bridge/bridge-nf-call-iptables"),
+				"BridgeNfIp6tables",
+				reads_one("/proc/sys/net/bridge/bridge-nf-call-ip6tables")));
 	api_reply_json(call, 200, o);
 }
 
