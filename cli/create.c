@@ -160,7 +160,7 @@ static json_t *parse_throttle(const char *spec, bool bytes, struct err *e)
 	if (!path || path[0] != '/' ||
 		(bytes ? text_parse_bytes(colon + 1, &rate)
 		       : text_parse_int(colon + 1, 0, INT64_MAX, &rate)) < 0) {
-		(void)err_say(e, EINVAL, "invalid device rate: %s (must be <device-path>:<%s>)", spec,
+		(void)err_say(e, EINVAL, "invalid device rate: %s (must be <device-path>:<%s)", spec,
 			bytes ? "number>[<unit>]" : "number>");
 		return NULL;
 	}
