@@ -301,7 +301,7 @@ int check_main(int argc, char **argv)
 	struct args o;
 	struct err e;
 	if (args_parse(check_options(), argc - 1, argv + 1, false, &o, &e) < 0)
-		return say_usage_error("check", &e, 1);
+		return print_usage_error("check", &e, 1);
 	int code = check_all(&o);
 	args_done(&o);
 	return code;

@@ -138,7 +138,7 @@ static int run_verb(const struct verb *v, const struct cli *cli, int argc, char 
 	struct args o;
 	struct err e;
 	if (args_parse(v->options(), argc - 1, argv + 1, v->stop_at_argument, &o, &e) < 0)
-		return say_usage_error(v->name, &e, v->usage_code);
+		return print_usage_error(v->name, &e, v->usage_code);
 	int code;
 	if (o.help) {
 		code = print_verb_help(v);
@@ -153,7 +153,7 @@ static int run_verb(const struct verb *v, const struct cli *cli, int argc, char 
 		else
 			(void)err_say(&e, EINVAL, "'berth %s' requires at least %zu argument%s", v->name,
 				v->min_args, v->min_args == 1 ? "" : "s");
-		code = say_usage_error(v->name, &e, v->usage_code);
+		code = print_usage_error(v->name, &e, v->usage_code);
 	} else {
 		code = v->run(cli, &o);
 	}

@@ -289,6 +289,6 @@ int follow_project(const struct cli *cli, const char *name, const json_t *contai
 			r = err_set(&e, EIO, "run the event loop");
 	}
 	if (r < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	return p.interrupts ? 130 : 0;
 }

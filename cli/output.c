@@ -11,19 +11,19 @@
 #define COLUMN_MIN 10
 #define COLUMN_GAP 3
 
-int say_error(const struct err *e, int code)
+int output_error(const struct err *e, int code)
 {
 	(void)fprintf(stderr, "%s\n", e->text);
 	return code;
 }
 
-int say_usage_error(const char *verb, const struct err *e, int code)
+int print_usage_error(const char *verb, const struct err *e, int code)
 {
 	(void)fprintf(stderr, "berth: %s\n\nRun 'berth %s --help' for more information\n", e->text, verb);
 	return code;
 }
 
-void say_warnings(const json_t *list)
+void print_warnings(const json_t *list)
 {
 	size_t i;
 	json_t *item;
@@ -51,7 +51,7 @@ int for_each_container(const struct cli *cli, const struct args *o, const char *
 		else
 			r = api_call(cli, method, full.data, NULL, NULL, &e);
 		if (r < 0)
-			code = say_error(&e, 1);
+			code = output_error(&e, 1);
 		else
 			(void)puts(o->words[i]);
 	}

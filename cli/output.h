@@ -14,10 +14,10 @@
 #include "cli/cli.h"
 
 /* Print the error's text as a line on standard error; returns code. */
-int say_error(const struct err *e, int code);
+int output_error(const struct err *e, int code);
 /* The same with "berth: " before and a hint at --help behind. */
-int say_usage_error(const char *verb, const struct err *e, int code);
-void say_warnings(const json_t *list);
+int print_usage_error(const char *verb, const struct err *e, int code);
+void print_warnings(const json_t *list);
 
 /* One request per argument: prints its name, or its error; 0, or 1 when one failed. target has one %s. */
 int for_each_container(const struct cli *cli, const struct args *o, const char *method, const char *target);

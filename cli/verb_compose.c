@@ -125,7 +125,7 @@ int verb_up(const struct cli *cli, const struct args *o)
 	struct err e;
 	auto_(json) json_t *body = body_of(o, true, &e);
 	if (!body || ask(cli, "/berth/projects/up", body, &p, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	if (option_bool(o, "detach"))
 		return 0;
 	return follow_project(cli, json_string_value(json_object_get(p.done, "Project")),
@@ -138,7 +138,7 @@ int verb_down(const struct cli *cli, const struct args *o)
 	struct err e;
 	auto_(json) json_t *body = body_of(o, !option_given(o, "project-name"), &e);
 	if (!body)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	if (json_object_set_new(body, "Volumes", json_boolean(option_bool(o, "volumes"))) < 0 ||
 		json_object_set_new(body, "RemoveOrphans", json_boolean(option_bool(o, "remove-orphans"))) <
 			0 ||
@@ -146,9 +146,9 @@ int verb_down(const struct cli *cli, const struct args *o)
 			json_object_set_new(body, "Timeout", json_integer(option_number(o, "timeout", 0))) <
 				0)) {
 		(void)err_set(&e, ENOMEM, "down");
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	}
-	return ask(cli, "/berth/projects/down", body, &p, &e) < 0 ? say_error(&e, 1) : 0;
+	return ask(cli, "/berth/projects/down", body, &p, &e) < 0 ? output_error(&e, 1) : 0;
 }
 
 int verb_config(const struct cli *cli, const struct args *o)
@@ -157,7 +157,7 @@ int verb_config(const struct cli *cli, const struct args *o)
 	auto_(json) json_t *answer = NULL;
 	auto_(json) json_t *body = body_of(o, true, &e);
 	if (!body || api_call(cli, "POST", "/berth/projects/config", body, &answer, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	auto_free char *text = answer ? json_dumps(answer, JSON_INDENT(2)) : NULL;
 	if (text && !option_bool(o, "quiet"))
 		(void)puts(text);

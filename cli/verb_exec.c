@@ -153,11 +153,11 @@ int verb_exec(const struct cli *cli, const struct args *o)
 	int code = 0;
 	auto_(json) json_t *body = exec_body(o, environ, &e);
 	if (!body)
-		return say_usage_error("exec", &e, 125);
+		return print_usage_error("exec", &e, 125);
 	if (session_check_tty(tty, in, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	if (add_console_size(body, tty && !detach) < 0 || exec_create(cli, o->words[0], body, &x.id, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	int r = api_target(&x.target, "/exec/%s/start", x.id);
 	if (r < 0) {
 		r = err_set(&e, -r, "exec");
@@ -171,8 +171,8 @@ int verb_exec(const struct cli *cli, const struct args *o)
 	if (r < 0) {
 		/* A start that was refused because of the program has docker's codes for it. */
 		if (strcasestr(e.text, "not found") && !strcasestr(e.text, "No such"))
-			return say_error(&e, 127);
-		return say_error(&e, strcasestr(e.text, "permission denied") ? 126 : 1);
+			return output_error(&e, 127);
+		return output_error(&e, strcasestr(e.text, "permission denied") ? 126 : 1);
 	}
 	return code;
 }

@@ -34,12 +34,12 @@ int verb_inspect(const struct cli *cli, const struct args *o)
 	struct err e;
 	if (type && strcmp(type, "container") != 0) {
 		(void)err_say(&e, EINVAL, "inspect: objects of type '%s' are not built yet", type);
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	}
 	for (size_t i = 0; i < o->words_len; i++) {
 		json_t *info = NULL;
 		if (fetch(cli, o->words[i], option_bool(o, "size"), &info, &e) < 0) {
-			code = say_error(&e, 1);
+			code = output_error(&e, 1);
 			if (e.code != ENOENT)
 				break;
 			continue;
@@ -47,7 +47,7 @@ int verb_inspect(const struct cli *cli, const struct args *o)
 		(void)json_array_append_new(list, info);
 		if (format && strcmp(format, "json") != 0 &&
 			(template_render(format, info, &out, &e) < 0 || buf_puts(&out, "\n") < 0))
-			code = say_error(&e, 1);
+			code = output_error(&e, 1);
 	}
 	if (format && strcmp(format, "json") != 0) {
 		(void)fputs(out.data ? out.data : "", stdout);
@@ -118,13 +118,13 @@ int verb_version(const struct cli *cli, const struct args *o)
 		struct err bad = { 0 };
 		if (template_render(strcmp(format, "json") == 0 ? "{{json .}}" : format, both, &out, &bad) <
 			0)
-			return say_error(r < 0 ? &e : &bad, 1);
+			return output_error(r < 0 ? &e : &bad, 1);
 		(void)printf("%s\n", out.data ? out.data : "");
-		return r < 0 ? say_error(&e, 1) : 0;
+		return r < 0 ? output_error(&e, 1) : 0;
 	}
 	print_component("Client: berth", client);
 	if (r < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	const char *name = text_at(json_object_get(server, "Platform"), "Name");
 	(void)printf("\n");
 	auto_free char *title = NULL;

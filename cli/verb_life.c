@@ -21,7 +21,7 @@ static int each_with(const struct cli *cli, const struct args *o, const char *me
 	if (r < 0) {
 		struct err e;
 		(void)err_set(&e, -r, "%s", path);
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	}
 	return for_each_container(cli, o, method, target.data);
 }
@@ -83,7 +83,7 @@ int verb_wait(const struct cli *cli, const struct args *o)
 	for (size_t i = 0; i < o->words_len; i++) {
 		struct err e;
 		if (wait_one(cli, o->words[i], &e) < 0)
-			code = say_error(&e, 1);
+			code = output_error(&e, 1);
 	}
 	return code;
 }

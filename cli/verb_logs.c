@@ -111,7 +111,7 @@ int verb_logs(const struct cli *cli, const struct args *o)
 		r = display_init(&l.display, l.base, tty, log_moved, &l, &e);
 	if (r == 0)
 		r = read_logs(cli, &l, target.data, &e);
-	return r < 0 ? say_error(&e, 1) : 0;
+	return r < 0 ? output_error(&e, 1) : 0;
 }
 
 const struct option_def *logs_options(void)

@@ -282,17 +282,17 @@ int verb_ps(const struct cli *cli, const struct args *o)
 	size_t i;
 	json_t *c;
 	if (ps_target(o, &target, &e) < 0 || api_call(cli, "GET", target.data, NULL, &list, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	json_array_foreach (list, i, c) {
 		if (json_array_append_new(rows, ps_row(c, trunc, clock_real_ns())) < 0) {
 			(void)err_set(&e, ENOMEM, "list containers");
-			return say_error(&e, 1);
+			return output_error(&e, 1);
 		}
 	}
 	if (option_bool(o, "quiet"))
 		format = "{{.ID}}";
 	if (ps_format(rows, format, &out, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	(void)fputs(out.data ? out.data : "", stdout);
 	return 0;
 }

@@ -56,7 +56,7 @@ static int create_container(const struct cli *cli, const struct create *c, char 
 			(void)unlink(c->cidfile);
 		return r;
 	}
-	say_warnings(json_object_get(answer, "Warnings"));
+	print_warnings(json_object_get(answer, "Warnings"));
 	*id = strdup(text);
 	if (!*id)
 		return err_set(e, ENOMEM, "create");
@@ -69,9 +69,9 @@ int verb_create(const struct cli *cli, const struct args *o)
 	auto_free char *id = NULL;
 	struct err e;
 	if (create_build(o, environ, &c, &e) < 0)
-		return say_usage_error("create", &e, 125);
+		return print_usage_error("create", &e, 125);
 	if (create_container(cli, &c, &id, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	(void)puts(id);
 	return 0;
 }
@@ -256,7 +256,7 @@ static int run_attached(struct run *run)
 		r = exit_code(run, &code, &e);
 	if (r < 0) {
 		session_free(take_ptr(&run->session));
-		return say_error(&e, 125);
+		return output_error(&e, 125);
 	}
 	return code;
 }
@@ -267,13 +267,13 @@ int verb_run(const struct cli *cli, const struct args *o)
 	auto_(run) struct run run = { .cli = cli, .create = &c };
 	struct err e;
 	if (create_build(o, environ, &c, &e) < 0)
-		return say_usage_error("run", &e, 125);
+		return print_usage_error("run", &e, 125);
 	if (!c.detach && session_check_tty(c.tty, c.attach_stdin, &e) < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	run.base = api_loop_new();
 	if (!run.base) {
 		(void)err_set(&e, ENOMEM, "run");
-		return say_error(&e, 125);
+		return output_error(&e, 125);
 	}
 	if (create_container(cli, &c, &run.id, &e) < 0)
 		return run_failed(&run, &e, 125);
@@ -309,7 +309,7 @@ static int attach_and_wait(const struct cli *cli, const struct attachment *a)
 	int code = 0,
 	    r = run.id && run.base ? inspect(cli, a->name, &info, &e) : err_set(&e, ENOMEM, "attach");
 	if (r < 0)
-		return say_error(&e, 1);
+		return output_error(&e, 1);
 	json_t *config = json_object_get(info, "Config"), *state = json_object_get(info, "State");
 	bool tty = json_is_true(json_object_get(config, "Tty"));
 	bool in = a->with_stdin && json_is_true(json_object_get(config, "OpenStdin"));
@@ -341,7 +341,7 @@ static int attach_and_wait(const struct cli *cli, const struct attachment *a)
 	if (r == 0)
 		r = exit_code(&run, &code, &e);
 	session_free(take_ptr(&run.session));
-	return r < 0 ? say_error(&e, 1) : code;
+	return r < 0 ? output_error(&e, 1) : code;
 }
 
 int verb_attach(const struct cli *cli, const struct args *o)
@@ -362,7 +362,7 @@ int verb_start(const struct cli *cli, const struct args *o)
 		if (o->words_len > 1) {
 			struct err e;
 			(void)err_say(&e, EINVAL, "you cannot start and attach multiple containers at once");
-			return say_error(&e, 1);
+			return output_error(&e, 1);
 		}
 		struct attachment a = {
 			.name = o->words[0],

@@ -220,13 +220,20 @@ static void bodies(void **state)
 
 static void images(void **state)
 {
-	char cwd[PATH_MAX], want[PATH_MAX + 16];
+	char cwd[PATH_MAX], want[PATH_MAX + 64];
 	(void)state;
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
 	(void)snprintf(want, sizeof(want), "dir:%s/a/c", strcmp(cwd, "/") == 0 ? "" : cwd);
 	char *image = create_image("dir:a/./b/../c");
 	assert_string_equal(image, want);
 	free(image);
+	json_t *config = json_object(), *host = json_pack("{s:[]}", "Binds");
+	(void)snprintf(want, sizeof(want), "[\"%s/a:/b:ro\",\"vol:/v\"]", strcmp(cwd, "/") == 0 ? "" : cwd);
+	assert_int_equal(create_add_volume(config, host, "./a:/b:ro", NULL), 0);
+	assert_int_equal(create_add_volume(config, host, "vol:/v", NULL), 0);
+	member_is(host, "Binds", want);
+	json_decref(config);
+	json_decref(host);
 	image = create_image("oci-bundle:/x");
 	assert_string_equal(image, "oci-bundle:/x");
 	free(image);

@@ -108,6 +108,7 @@ static void templates(void **state)
 			"\"Nothing\":null}" },
 		{ "{{.Cmd}} {{.State}} {{.Nothing}}", "[a b c] map[Pid:42 Running:true] <no value>" },
 		{ "{{index .State \"Pid\"}} {{index .Cmd 1}}", "42 b c" },
+		{ "<{{index .State \"Nope\"}}>", "<>" },
 		{ "a\\tb\\n", "a\tb\n" },
 		{ "{ {.Name}}", "{ {.Name}}" },
 	};
