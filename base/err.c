@@ -36,6 +36,12 @@ static void join(char *out, const char *head, const char *tail)
 	memcpy(out, joined, sizeof(joined));
 }
 
+static void format(char out[ERR_TEXT_MAX], const char *fmt, va_list ap)
+{
+	if (vsnprintf(out, ERR_TEXT_MAX, fmt, ap) < 0)
+		out[0] = '\0'; /* no text is better than none of the error */
+}
+
 int err_set(struct err *e, int code, const char *fmt, ...)
 {
 	if (code <= 0)
@@ -44,7 +50,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 		char head[ERR_TEXT_MAX];
 		va_list ap;
 		va_start(ap, fmt);
-		(void)vsnprintf(head, sizeof(head), fmt, ap);
+		format(head, fmt, ap);
 		va_end(ap);
 		e->code = code;
 		join(e->text, head, describe(code));
@@ -57,10 +63,10 @@ int err_say(struct err *e, int code, const char *fmt, ...)
 	if (code <= 0)
 		code = EIO;
 	if (e) {
-		char text[ERR_TEXT_MAX];
+		char text[ERR_TEXT_MAX]; /* an argument may be e's own text */
 		va_list ap;
 		va_start(ap, fmt);
-		(void)vsnprintf(text, sizeof(text), fmt, ap);
+		format(text, fmt, ap);
 		va_end(ap);
 		e->code = code;
 		memcpy(e->text, text, sizeof(text));
@@ -72,13 +78,12 @@ int err_wrap(struct err *e, int r, const char *fmt, ...)
 {
 	int code = r < 0 ? -r : EIO;
 	if (e) {
-		char head[ERR_TEXT_MAX];
+		char head[ERR_TEXT_MAX], tail[ERR_TEXT_MAX];
 		va_list ap;
 		va_start(ap, fmt);
-		(void)vsnprintf(head, sizeof(head), fmt, ap);
+		format(head, fmt, ap);
 		va_end(ap);
 		e->code = code;
-		char tail[ERR_TEXT_MAX];
 		memcpy(tail, e->text, sizeof(tail));
 		join(e->text, head, tail);
 	}

@@ -59,8 +59,6 @@ _Noreturn void launcher_run(const struct launch_args *args, int stage_fd, int so
 _Noreturn void launcher_make_container(struct launch_state *s);
 /* Kill the init if there is one, tell the caller, end. */
 _Noreturn void launcher_fail(struct launch_state *s, int r, const struct err *e);
-/* CLONE_NEW* of an enum spec_ns. */
-uint64_t launcher_ns_flag(enum spec_ns ns);
 
 /* Close everything but these (any order, -1 ignored); 0, 1 and 2 become the null device. Those among the kept that are
  * below 3 are moved up first: the values in fds change. */

@@ -161,7 +161,7 @@ static int open_namespace(enum spec_ns ns, const char *path, struct err *e)
 	int type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0)
 		return err_set(e, errno, "namespaces: inspect %s", path);
-	if ((uint64_t)type != launcher_ns_flag(ns))
+	if ((uint64_t)type != spec_ns_clone_flag(ns))
 		return err_say(e, EINVAL, "namespaces: %s is a namespace of another type", path);
 	return take_fd(&fd);
 }

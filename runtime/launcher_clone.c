@@ -19,21 +19,6 @@
 #include "base/proc.h"
 #include "base/sys.h"
 
-uint64_t launcher_ns_flag(enum spec_ns ns)
-{
-	static const uint64_t flags[SPEC_NS_COUNT] = {
-		[SPEC_NS_PID] = CLONE_NEWPID,
-		[SPEC_NS_NET] = CLONE_NEWNET,
-		[SPEC_NS_MNT] = CLONE_NEWNS,
-		[SPEC_NS_IPC] = CLONE_NEWIPC,
-		[SPEC_NS_UTS] = CLONE_NEWUTS,
-		[SPEC_NS_USER] = CLONE_NEWUSER,
-		[SPEC_NS_CGROUP] = CLONE_NEWCGROUP,
-		[SPEC_NS_TIME] = CLONE_NEWTIME,
-	};
-	return flags[ns];
-}
-
 _Noreturn void launcher_fail(struct launch_state *s, int r, const struct err *e)
 {
 	struct launch_failed_msg m = {
@@ -96,7 +81,7 @@ static int join_namespaces(struct launch_state *s, struct err *e)
 	own_close(&s->mntns_fd);
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		int *fd = &s->join_fds[order[i]];
-		if (*fd >= 0 && setns(*fd, (int)launcher_ns_flag(order[i])) < 0)
+		if (*fd >= 0 && setns(*fd, (int)spec_ns_clone_flag(order[i])) < 0)
 			return err_set(e, errno, "namespaces: join the %s namespace", names[order[i]]);
 		own_close(fd);
 	}
@@ -124,7 +109,7 @@ static uint64_t clone_flags(struct launch_state *s)
 
 	for (enum spec_ns ns = 0; ns < SPEC_NS_COUNT; ns++)
 		if (spec->ns[ns].mode == SPEC_NS_NEW && ns != SPEC_NS_TIME)
-			flags |= launcher_ns_flag(ns);
+			flags |= spec_ns_clone_flag(ns);
 	s->init.new_ns = (uint32_t)flags;
 	/* A cgroup namespace's root is the group one is in when it is made: on v1 that is the init's own doing. */
 	if ((flags & CLONE_NEWCGROUP) && (s->init.n_tasks || s->cgroup_dirfd < 0)) {

@@ -1,3 +1,4 @@
+#include "base/sys.h"
 #include "runtime/spec.h"
 
 #include <errno.h>
@@ -163,4 +164,19 @@ int spec_validate(const struct spec *s, struct err *e)
 		if (!s->devices[i].path || *s->devices[i].path != '/')
 			r = err_say(e, EINVAL, "linux.devices[%zu].path: must be an absolute path", i);
 	return r;
+}
+
+uint64_t spec_ns_clone_flag(enum spec_ns ns)
+{
+	static const uint64_t flags[SPEC_NS_COUNT] = {
+		[SPEC_NS_PID] = CLONE_NEWPID,
+		[SPEC_NS_NET] = CLONE_NEWNET,
+		[SPEC_NS_MNT] = CLONE_NEWNS,
+		[SPEC_NS_IPC] = CLONE_NEWIPC,
+		[SPEC_NS_UTS] = CLONE_NEWUTS,
+		[SPEC_NS_USER] = CLONE_NEWUSER,
+		[SPEC_NS_CGROUP] = CLONE_NEWCGROUP,
+		[SPEC_NS_TIME] = CLONE_NEWTIME,
+	};
+	return flags[ns];
 }

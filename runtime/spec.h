@@ -208,6 +208,9 @@ const char *spec_propagation_name(unsigned long flags);
 /* Everything that can be checked without touching the system: args present, cwd absolute, ids in range, maps not empty, ... */
 int spec_validate(const struct spec *s, struct err *e);
 
+/* CLONE_NEW* of clone(2) and setns(2). */
+uint64_t spec_ns_clone_flag(enum spec_ns ns);
+
 OWN_DEFINE_PTR(spec, struct spec, spec_free)
 
 #endif

@@ -309,19 +309,11 @@ static void on_report(evutil_socket_t fd, short what, void *cookie)
 /* What of the container's init is not ours. */
 static uint32_t join_bits(const struct spec *s)
 {
-	static const uint32_t bit[SPEC_NS_COUNT] = { [SPEC_NS_PID] = CLONE_NEWPID,
-		[SPEC_NS_NET] = CLONE_NEWNET,
-		[SPEC_NS_MNT] = CLONE_NEWNS,
-		[SPEC_NS_IPC] = CLONE_NEWIPC,
-		[SPEC_NS_UTS] = CLONE_NEWUTS,
-		[SPEC_NS_USER] = CLONE_NEWUSER,
-		[SPEC_NS_CGROUP] = CLONE_NEWCGROUP,
-		[SPEC_NS_TIME] = CLONE_NEWTIME };
 	uint32_t bits = 0;
 
 	for (int i = 0; i < SPEC_NS_COUNT; i++)
 		if (s->ns[i].mode != SPEC_NS_HOST)
-			bits |= bit[i];
+			bits |= (uint32_t)spec_ns_clone_flag((enum spec_ns)i);
 	return bits;
 }
 
