@@ -222,19 +222,26 @@ static int add_mount(struct load *l, const struct node *m, json_t *list)
 			  type->text);
 }
 
-int mounts_volumes(struct load *l, const struct key *k, const struct node *v)
+/* Each item, by add(), into the list that stands at path in the body. */
+static int put_items(struct load *l, const struct node *v,
+	int (*add)(struct load *, const struct node *, json_t *), const char *path)
 {
 	auto_(json) json_t *list = json_array();
 
-	(void)k;
 	for (size_t i = 0; i < v->n; i++) {
 		size_t mark = load_enter_item(l, i);
-		int r = add_mount(l, v->items[i], list);
+		int r = add(l, v->items[i], list);
 		load_leave(l, mark);
 		if (r < 0)
 			return r;
 	}
-	return service_put(l, v, "HostConfig.Mounts", take_ptr(&list));
+	return service_put(l, v, path, take_ptr(&list));
+}
+
+int mounts_volumes(struct load *l, const struct key *k, const struct node *v)
+{
+	(void)k;
+	return put_items(l, v, add_mount, "HostConfig.Mounts");
 }
 
 /* path[:option,...] */
@@ -320,17 +327,8 @@ static int add_device(struct load *l, const struct node *d, json_t *list)
 
 int mounts_devices(struct load *l, const struct key *k, const struct node *v)
 {
-	auto_(json) json_t *list = json_array();
-
 	(void)k;
-	for (size_t i = 0; i < v->n; i++) {
-		size_t mark = load_enter_item(l, i);
-		int r = add_device(l, v->items[i], list);
-		load_leave(l, mark);
-		if (r < 0)
-			return r;
-	}
-	return service_put(l, v, "HostConfig.Devices", take_ptr(&list));
+	return put_items(l, v, add_device, "HostConfig.Devices");
 }
 
 /* ---- top-level volumes ---- */
