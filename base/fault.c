@@ -79,9 +79,9 @@ void fault_env(char **envp)
 	envp[2] = NULL;
 }
 
-void fault_point(const char *name)
+void fault_come_to(const char *marked_name)
 {
-	const char *what = asked_for(name);
+	const char *what = asked_for(marked_name + strlen(FAULT_MARK));
 	if (!what)
 		return;
 	if (strcmp(what, "self") == 0) {

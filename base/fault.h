@@ -16,6 +16,8 @@
 #include <stddef.h>
 
 #define FAULT_ENV 2
+#define FAULT_MARK                                                                                           \
+	"fault_point:" /* before each name in the program's image, so that a test finds them all there */
 
 #ifdef BERTH_FAULTS
 /* Called by the supervisor before it forks what has fault points. Does nothing unless NAME:supervisor is asked for. */
@@ -23,7 +25,8 @@ void fault_arm(void);
 void fault_disarm(void);
 /* A descriptor to keep open across close_range in children, -1: none. */
 int fault_fd(void);
-void fault_point(const char *name);
+#define fault_point(name) fault_come_to(FAULT_MARK name)
+void fault_come_to(const char *marked_name);
 /* What a program executed afresh needs to go on with it: at most FAULT_ENV variables into envp, then NULL. */
 void fault_env(char **envp);
 #else

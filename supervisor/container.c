@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/own.h"
 #include "supervisor/config.h"
@@ -189,12 +190,18 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 	}
 	if (add_warnings(c->config, list) < 0)
 		r = err_set(e, ENOMEM, "create container");
-	if (r < 0 || (r = store_add(c, e)) < 0 || (r = store_save_state(c, e)) < 0 ||
-		(r = store_save_config(c, e)) < 0) {
+	if (r == 0)
+		r = store_add(c, e);
+	fault_point("supervisor.added");
+	if (r == 0)
+		r = store_save_state(c, e);
+	fault_point("supervisor.create");
+	if (r < 0 || (r = store_save_config(c, e)) < 0) {
 		(void)store_remove(en, c->id, NULL);
 		container_free(c);
 		return r;
 	}
+	fault_point("supervisor.created");
 	list_append(&en->containers, &c->link);
 	engine_emit(en, "create", c, 0);
 	*out = c;

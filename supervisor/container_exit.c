@@ -44,6 +44,7 @@ static void complete(struct exit_job *job)
 	struct container *c = job->c;
 	struct exit_job x = *job;
 
+	fault_point("supervisor.drained");
 	event_free(job->drain_timer);
 	free(job);
 	c->exit = NULL;
@@ -61,6 +62,7 @@ static void complete(struct exit_job *job)
 	fault_point("supervisor.exited");
 	if (x.pid)
 		(void)keeper_ack(c->engine->keeper, x.pid, x.start_ticks, NULL); /* it is on record now */
+	fault_point("supervisor.acknowledged");
 	if (x.oom)
 		engine_emit(c->engine, "oom", c, 0);
 	engine_emit(c->engine, "die", c, x.code);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "supervisor/answers.h"
@@ -46,6 +47,7 @@ static int remove_all(void *cookie, int out_fd, struct err *e)
 	snprintf(path, sizeof(path), "%s/containers/%s", en->options.data_root, c->id);
 	if ((r = path_remove_tree(AT_FDCWD, path, e)) < 0)
 		return r;
+	fault_point("worker.remove");
 	snprintf(path, sizeof(path), "%s/%s", en->options.log_root, c->id);
 	if ((r = path_remove_tree(AT_FDCWD, path, e)) < 0)
 		return r;
@@ -65,6 +67,7 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 	answers_move(&answers, &job->answers);
 	free(job);
 	c->remove = NULL;
+	fault_point("supervisor.removed");
 	if (r == 0 && (r = store_remove(en, c->id, &record)) < 0)
 		e = &record;
 	if (r < 0) {
@@ -148,11 +151,13 @@ static void remove_now(struct remove_job *job)
 	c->desired.removed = true;
 	c->desired.run = false;
 	container_save_config(c);
+	fault_point("supervisor.remove");
 	container_save_state(c);
 	if (has_little(job) &&
 		event_base_once(c->engine->base, -1, EV_TIMEOUT, remove_little, job, &now) == 0)
 		return;
 	int r = worker_start(c->engine->workers, &args, NULL, &e);
+	fault_point("supervisor.removing");
 	if (r < 0)
 		removed(job, r, &e, "", 0);
 }

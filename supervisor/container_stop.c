@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/own.h"
 #include "base/sys.h"
 #include "supervisor/answers.h"
@@ -76,6 +77,7 @@ static void send_signal(struct stop_job *job)
 	}
 	if (c->pidfd >= 0)
 		(void)sys_pidfd_send_signal(c->pidfd, job->sig); /* -ESRCH: its exit is on the way */
+	fault_point("supervisor.stop");
 	if (job->timeout_ns >= 0)
 		engine_timer_arm(job->timer, job->timeout_ns);
 }

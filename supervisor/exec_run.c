@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/http.h"
 #include "base/json.h"
 #include "base/own.h"
@@ -191,6 +192,7 @@ static void on_ended(evutil_socket_t fd, short what, void *cookie)
 
 	if (reap(run->pidfd, &code) == 0)
 		return;
+	fault_point("supervisor.exec-ended");
 	free_event(&run->ended);
 	own_close(&run->pidfd);
 	if (run->x->has_exit_code) { /* of a start that failed */
@@ -248,6 +250,7 @@ static void on_running(struct exec_run *run, const struct exec_result *res)
 	adopt_payload(run, res->pid, res->pidfd);
 	x->running = true;
 	x->pid = res->pid;
+	fault_point("supervisor.exec-running");
 	if (c)
 		engine_emit(x->engine, "exec_start", c, 0);
 	answer(run, 0, NULL);
@@ -369,6 +372,7 @@ static int begin_exec(struct exec_run *run, struct container *c, const int ends[
 		return r;
 	if ((r = make_group(run, c, e)) < 0 && r != -EOPNOTSUPP)
 		return r;
+	fault_point("supervisor.exec");
 	struct exec_args args = {
 		.process = &process,
 		.seccomp = seccomp,
@@ -403,6 +407,7 @@ static int start(struct exec_run *run, struct container *c, struct err *e)
 	if (r < 0)
 		return r;
 	run->begun = true;
+	fault_point("supervisor.exec-begun");
 	run->stage_pidfd = sys_pidfd_open(
 		run->exec.stage_pid, 0); /* our child, and not reaped: it cannot be another's */
 	if (run->stage_pidfd < 0)
