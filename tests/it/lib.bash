@@ -22,6 +22,11 @@ make_root() { # make_root DIR: a busybox root filesystem
 }
 
 start_suite() {
+	prepare_suite
+	start_daemon "$@"
+}
+
+prepare_suite() { # all of it but the daemon
 	export SUITE_NAME="bt$$x$RANDOM"
 	export SUITE_DIR
 	SUITE_DIR=$(mktemp -d "${TMPDIR:-/tmp}/$SUITE_NAME.XXXXXX")
@@ -32,7 +37,6 @@ start_suite() {
 	mountinfo_of_host > "$SUITE_DIR/mounts.before"
 	ls /sys/class/net > "$SUITE_DIR/links.before"
 	tree_hash "$ROOT" > "$SUITE_DIR/image.before"
-	start_daemon "$@"
 }
 
 mountinfo_of_host() {
@@ -110,15 +114,11 @@ assert_nothing_left() {
 	return $left
 }
 
-# Processes whose command line or cgroup carries the suite's name.
+# Processes whose cgroup carries the suite's name, or who have it as an argument.
 processes_of_suite() {
-	local dir pid
-	for dir in /proc/[0-9]*; do
-		pid=${dir#/proc/}
-		[ "$pid" != $$ ] || continue
-		if grep -qs "/$SUITE_NAME" "$dir/cgroup" || tr '\0' ' ' < "$dir/cmdline" 2>/dev/null | grep -qs -- "--name $SUITE_NAME "; then
-			grep -qs '^State:.Z' "$dir/status" || echo "$pid ($(tr '\0' ' ' < "$dir/cmdline" 2>/dev/null | cut -c1-60))"
-		fi
+	local dir
+	for dir in $( (grep -ls "/$SUITE_NAME" /proc/[0-9]*/cgroup; grep -lszxF -- "$SUITE_NAME" /proc/[0-9]*/cmdline) | cut -d/ -f1-3 | sort -u); do
+		[ ! -d "$dir" ] || process_gone "${dir#/proc/}" || echo "${dir#/proc/} ($(tr '\0' ' ' < "$dir/cmdline" 2>/dev/null | cut -c1-60))"
 	done
 }
 

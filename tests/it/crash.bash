@@ -1,0 +1,206 @@
+# crash - daemons that are killed at a named step, and the proof that their successors are whole.
+# shellcheck shell=bash disable=SC2154
+
+# All fault points, as the program itself knows them; with arguments those that begin with one of these.
+fault_points() {
+	local prefix
+	for prefix in "$@"; do
+		grep -aoh 'fault_point:[a-z.-]*' "$FAULTS" | cut -d: -f2 | grep "^$prefix" | sort -u
+	done
+}
+
+berth_timed() { timeout $((20 * SLOW)) berth "$@"; }
+fds() { ls "/proc/$1/fd" 2>/dev/null | wc -l; }
+state_of() { berth_timed inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1" 2> /dev/null || echo absent; }
+pid_of() { berth_timed inspect -f '{{.State.Pid}}' "$1" 2> /dev/null; }
+is_in_state() { [[ "$(state_of "$1")" == $2 ]]; }
+await_state() { wait_until "${3:-10}" is_in_state "$1" "$2" || { echo "$1 is '$(state_of "$1")', not '$2'" >&2; return 1; }; }
+
+# A number is no identity: a supervisor lives when the run root names it and it is the keeper's child.
+supervisor_lives() {
+	local pid
+	pid=$(supervisor_pid 2> /dev/null) && [ -d "/proc/$pid" ] && ! process_gone "$pid" &&
+		[ "$(awk '/^PPid:/ { print $2 }' "/proc/$pid/status")" = "$(keeper_pid)" ]
+}
+daemon_answers() { supervisor_lives && berth_timed version > /dev/null 2>&1; }
+another_answers() { [ "$(supervisor_pid 2> /dev/null)" != "$1" ] && daemon_answers; }
+
+kill_supervisor() { # and wait for the next one
+	local old
+	old=$(supervisor_pid)
+	kill -KILL "$old"
+	wait_until 10 another_answers "$old"
+}
+
+end_daemon_by_force() {
+	local pid
+	[ -n "${SUITE_NAME:-}" ] || return 0
+	for pid in $(processes_of_suite | cut -d' ' -f1); do
+		kill -CONT "$pid" 2> /dev/null
+		kill -KILL "$pid" 2> /dev/null
+	done
+	find /sys/fs/cgroup -depth -type d -path "*/$SUITE_NAME*" -exec rmdir {} + 2> /dev/null
+	rm -rf "$SUITE_DIR/run" "$SUITE_DIR/data"
+	: > "$SUITE_DIR/daemon.log"
+}
+
+leave_suite() {
+	local failed=0
+	assert_nothing_left || failed=1
+	[ "$(tree_hash "$ROOT")" = "$(cat "$SUITE_DIR/image.before")" ] || { echo "the image directory changed" >&2; failed=1; }
+	rm -rf "$SUITE_DIR"
+	return $failed
+}
+
+# ---------------------------------------------------------------- what may be there while the daemon lives
+
+ids_in() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2> /dev/null | sort; }
+
+nothing_half_done() {
+	local known running left=0 found id
+	known=$(berth_timed ps -aq --no-trunc | sort)
+	running=$(berth_timed ps -q --no-trunc | sort)
+	for found in run/containers data/containers data/logs; do
+		id=$(ids_in "$SUITE_DIR/$found" | comm -13 <(echo "$known") -)
+		[ -z "$id" ] || { echo "left in $found: $id" >&2; left=1; }
+	done
+	for id in $known; do
+		found=$(ids_in "$SUITE_DIR/run/containers/$id" | grep -vx -e config.json -e state.json)
+		if grep -qx "$id" <<< "$running"; then
+			found=$(grep -vx -e spec.json -e hosts -e hostname -e resolv.conf <<< "$found")
+		fi
+		[ -z "$found" ] || { echo "left in the record of $id: $found" >&2; left=1; }
+	done
+	found=$(find /sys/fs/cgroup -type d -path "*/$SUITE_NAME*/*" -regextype posix-extended -regex '.*/([0-9a-f]{64}|berth\.[0-9]+)' |
+		grep -v -F -e /nothing $(sed 's/^..*$/-e \/&/' <<< "$running"))
+	[ -z "$found" ] || { echo "cgroups left: $found" >&2; left=1; }
+	found=$(find /sys/fs/cgroup -type d -path "*/$SUITE_NAME*/berth.[0-9]*")
+	[ -z "$found" ] || { echo "groups of execs left: $found" >&2; left=1; }
+	found=$(find /sys/fs/cgroup -path "*/$SUITE_NAME*/launch/cgroup.procs" -exec cat {} +)
+	[ -z "$found" ] || { echo "launchers left: $found" >&2; left=1; }
+	found=$(mountinfo_of_host | comm -13 "$SUITE_DIR/mounts.before" -)
+	[ -z "$found" ] || { echo "mounts left: $found" >&2; left=1; }
+	found=$(processes_of_suite | grep -v -e "^$(keeper_pid) " -e "^$(supervisor_pid) ")
+	[ -n "$running" ] || [ -z "$found" ] || { echo "processes left: $found" >&2; left=1; }
+	return $left
+}
+
+settles() { # what is being undone in the background gets its time
+	wait_until 5 eval 'nothing_half_done 2> /dev/null' || nothing_half_done
+}
+
+descriptors_are_back() {
+	[ "$(fds "$(keeper_pid)")" -le "$BASELINE_KEEPER" ] && [ "$(fds "$(supervisor_pid)")" -le "$BASELINE_SUPERVISOR" ]
+}
+
+assert_descriptors() {
+	wait_until 5 descriptors_are_back || {
+		echo "descriptors: keeper $(fds "$(keeper_pid)") of $BASELINE_KEEPER, supervisor $(fds "$(supervisor_pid)") of $BASELINE_SUPERVISOR" >&2
+		ls -l "/proc/$(keeper_pid)/fd" "/proc/$(supervisor_pid)/fd" >&2
+		return 1
+	}
+}
+
+# What a daemon holds that has lost a supervisor and has run something: nothing more is allowed to any other.
+measure_baseline() {
+	BERTH_PROGRAM=$FAULTS start_daemon || return 1
+	berth run --rm --network none "dir:$ROOT" true
+	kill_supervisor || return 1
+	first=none
+	live_detached
+	sleep 0.3
+	export BASELINE_KEEPER BASELINE_SUPERVISOR
+	BASELINE_KEEPER=$(fds "$(keeper_pid)")
+	BASELINE_SUPERVISOR=$(fds "$(supervisor_pid)")
+	stop_daemon
+}
+
+end_whole() { # the daemon still starts, has no more descriptors than it should, and ends with nothing left
+	local ids
+	ids=$(berth_timed ps -aq)
+	[ -z "$ids" ] || berth_timed rm -f $ids > /dev/null || { echo "rm -f failed" >&2; return 1; }
+	[ "$(berth_timed run --rm --network none "dir:$ROOT" echo again)" = again ] || { echo "no start any more" >&2; return 1; }
+	settles && assert_descriptors && stop_daemon && assert_nothing_left
+}
+
+# ---------------------------------------------------------------- strikes
+
+STAYS='trap "exit 0" TERM; while :; do sleep 0.1; done'
+
+# The verbs of one life, until the strike. After each of them: is the supervisor another one, or did it fail?
+live_detached() { # live_detached [OPTION...]
+	reached=run
+	berth_timed run -d --name victim --network none "$@" "dir:$ROOT" sh -c "$STAYS" > /dev/null 2>&1 || return 0
+	was_struck && return
+	reached=exec
+	berth_timed exec victim true > /dev/null 2>&1 || return 0
+	was_struck && return
+	reached=stop
+	berth_timed stop victim > /dev/null 2>&1 || return 0
+	was_struck && return
+	reached=rm
+	berth_timed rm -f victim > /dev/null 2>&1 || return 0
+	was_struck && return
+	reached=end
+}
+
+live_brief() {
+	reached=brief
+	berth_timed run --rm --name victim --network none "dir:$ROOT" sh -c 'exit 3' > /dev/null 2>&1
+	[ $? = 3 ] && ! was_struck || return 0
+	reached=end
+}
+
+was_struck() { [ "$(supervisor_pid 2> /dev/null)" != "$first" ] || process_gone "$first"; }
+
+# What the container may be after the verb that met the strike: nothing that was acknowledged is lost.
+victim_is_right() {
+	case $reached in
+	run) await_state victim '@(absent|created 0|created 128|running 0)' ;;
+	exec) await_state victim 'running 0' ;;
+	stop) await_state victim 'exited 0' ;;
+	rm) await_state victim "$([ "$struck" = worker ] && echo 'dead 0' || echo absent)" ;; # dead: to be removed again
+	brief) await_state victim '@(absent|created 0)' ;;
+	*) echo "the fault never struck" >&2; return 1 ;;
+	esac
+}
+
+# A supervisor that lives on is armed still: it has to be whole in itself, then its successor goes on.
+past_the_fault() {
+	[ $struck = supervisor ] || { assert_descriptors && kill_supervisor; }
+}
+
+# strike POINT WHO LIFE [ARGS...]: WHO is self (whoever comes there) or supervisor.
+strike() {
+	local point=$1 who=$2 reached first struck=supervisor
+	shopt -s extglob
+	shift 2
+	BERTH_FAULT=$point:$who BERTH_PROGRAM=$FAULTS start_daemon || return 1
+	first=$(supervisor_pid)
+	"$@"
+	[[ $who = supervisor || $point = supervisor.* ]] || struck=${point%%.*}
+	[ $struck != supervisor ] || wait_until 10 another_answers "$first" || return 1
+	if victim_is_right && settles && past_the_fault && end_whole; then
+		return 0
+	fi
+	echo "--- $point:$who, during $reached: daemon log:" >&2
+	tail -20 "$SUITE_DIR/daemon.log" >&2
+	end_daemon_by_force
+	return 1
+}
+
+# strike_each WHO LIFE ARGS... -- PREFIX...: at every point of these names; all failures are told, not the first alone.
+strike_each() {
+	local failed=0 n=0 point life=()
+	local who=$1
+	shift
+	while [ "$1" != -- ]; do life+=("$1"); shift; done
+	shift
+	for point in $(fault_points "$@"); do
+		n=$((n + 1))
+		: > "$SUITE_DIR/daemon.log"
+		strike "$point" "$who" "${life[@]}" || { echo "FAILED: $point:$who (${life[*]})" >&2; failed=1; }
+	done
+	echo "$n points"
+	[ $n -gt 0 ] && [ $failed = 0 ]
+}
