@@ -62,8 +62,8 @@ int cgroup_enter_leaf(const char *name, const pid_t *pids, size_t n, struct err 
  * mount to live in instead of our own group, NULL normally. A process in NAME/launch or in the leaf finds the same root. */
 int cgroup_root_open(const char *name, const char *parent, struct cgroup_root **out, struct err *e);
 void cgroup_root_free(struct cgroup_root *r);
-/* Be the only one who uses this root, until cgroup_root_free() or the end of the process. The lock is on the group itself:
- * whoever finds the same root finds the lock, wherever its files are. -EBUSY: another process holds it. */
+/* A descriptor that makes its holder the only one who uses this root, the caller's to close. The lock is on the group itself:
+ * whoever finds the same root finds the lock, wherever its files are. -EBUSY: another holds it. */
 int cgroup_root_lock(struct cgroup_root *r, struct err *e);
 /* Delete NAME's root from every hierarchy: bottom-up, killing nothing. -EBUSY: processes are inside. */
 int cgroup_root_remove(struct cgroup_root *r, struct err *e);

@@ -27,7 +27,6 @@ struct cgroup_root {
 	int n_v1;
 	int home[CG_CONTROLLER_COUNT];
 	unsigned features;
-	int lock_fd; /* cgroup_root_lock(), else -1 */
 };
 
 /* The group's directory where this controller is; -1: there is none. */

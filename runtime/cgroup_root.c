@@ -159,7 +159,7 @@ int cgroup_root_open(const char *name, const char *parent, struct cgroup_root **
 	auto_(cgroup_root) struct cgroup_root *r = calloc(1, sizeof(*r));
 	if (!l || !r)
 		return err_set(e, ENOMEM, "open cgroups");
-	r->v2.dirfd = r->v2.parent_dirfd = r->lock_fd = -1;
+	r->v2.dirfd = r->v2.parent_dirfd = -1;
 	(void)snprintf(r->name, sizeof(r->name), "%s", name);
 	ret = read_layout(l, e);
 	for (int i = 0; ret == 0 && i < l->n; i++) {
@@ -191,7 +191,6 @@ void cgroup_root_free(struct cgroup_root *r)
 		return;
 	own_close(&r->v2.dirfd);
 	own_close(&r->v2.parent_dirfd);
-	own_close(&r->lock_fd);
 	for (int i = 0; i < r->n_v1; i++) {
 		own_close(&r->v1[i].dirfd);
 		own_close(&r->v1[i].parent_dirfd);
@@ -208,8 +207,7 @@ int cgroup_root_lock(struct cgroup_root *r, struct err *e)
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? err_say(e, EBUSY, "cgroup '%s' is in use", r->name)
 					    : err_set(e, errno, "lock cgroup '%s'", r->name);
-	r->lock_fd = take_fd(&fd);
-	return 0;
+	return take_fd(&fd);
 }
 
 int cgroup_root_remove(struct cgroup_root *r, struct err *e)

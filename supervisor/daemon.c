@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -28,14 +27,16 @@
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/worker.h"
 
-#define API_NAME     "api" /* the listening socket in the keeper's table */
+#define API_NAME     "api"  /* the listening socket in the keeper's table */
+#define NAME_NAME    "name" /* there too: the claim on what is global to a host */
 #define SOCKET_GROUP "berth"
 #define DEBT_TRIES   20
 #define NOFILE_MIN   256 /* ours, the keeper's, and a few dozen containers' */
 
 struct daemon {
 	struct engine *engine;
-	int lock_fd, listen_fd;
+	int run_lock_fd, data_lock_fd, listen_fd;
+	bool has_socket; /* the file at the socket's path is ours */
 	int signal_fd;
 	struct event *signal_event;
 	unsigned asked_to_end;
@@ -112,8 +113,9 @@ static void destroy_all(struct engine *en)
 	}
 }
 
-static void remove_files(struct engine *en)
+static void remove_files(struct daemon *d)
 {
+	struct engine *en = d->engine;
 	struct err e;
 	char path[4096];
 
@@ -122,7 +124,7 @@ static void remove_files(struct engine *en)
 			en->data_dirfd, c->id, NULL); /* what a removal that failed has named already */
 		(void)path_remove_tree(en->run_dirfd, c->id, NULL);
 	}
-	if (unlink(en->options.socket) < 0 && errno != ENOENT)
+	if (d->has_socket && unlink(en->options.socket) < 0 && errno != ENOENT)
 		log_warn("remove-socket", "err=\"%s\"", strerrordesc_np(errno));
 	snprintf(path, sizeof(path), "%s/supervisor.pid", en->options.run_root);
 	(void)unlink(path);
@@ -135,30 +137,54 @@ static void remove_files(struct engine *en)
 	if (en->workers)
 		worker_pool_free(en->workers);
 	en->workers = NULL;
+	if (!en->cgroups)
+		return;
 	if (cgroup_remove(en->cgroups, "launch", 2000, &e) < 0 || cgroup_root_remove(en->cgroups, &e) < 0)
 		log_warn("remove-groups", "err=\"%s\"", e.text);
 }
 
 /* ---------------------------------------------------------------- the start */
 
-static int lock_run_root(struct daemon *d, const char *run_root, struct err *e)
+static int lock_root(int *lock_fd, const char *root, const char *what, const char *option, struct err *e)
 {
 	char path[4096];
-	int r = path_mkdirs(run_root, 0711, e);
+	int r = path_mkdirs(root, 0711, e);
 
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "%s/supervisor.lock", run_root);
-	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (d->lock_fd < 0)
+	snprintf(path, sizeof(path), "%s/supervisor.lock", root);
+	*lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*lock_fd < 0)
 		return err_set(e, errno, "open %s", path);
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK
-			? err_say(e, EBUSY,
-				  "run root %s is in use by another berth daemon (choose another --run-root)",
-				  run_root)
-			: err_set(e, errno, "lock %s", path);
-	return 0;
+	/* A lock of this process: that of an open file would be held on by a launcher that was stopped when we died. */
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fcntl(*lock_fd, F_SETLK, &whole) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return err_set(e, errno, "lock %s", path);
+	return err_say(
+		e, EBUSY, "%s %s is in use by another berth daemon (choose another %s)", what, root, option);
+}
+
+static int lock_roots(struct daemon *d, const struct engine_options *o, struct err *e)
+{
+	int r = lock_root(&d->run_lock_fd, o->run_root, "run root", "--run-root", e);
+	return r < 0 ? r : lock_root(&d->data_lock_fd, o->data_root, "data root", "--data-root", e);
+}
+
+/* Two daemons of one name would take each other's groups for strays. The keeper alone holds the lock on the group, for as
+ * long as it lives: no child of ours can hold it on. */
+static int claim_name(struct engine *en, struct err *e)
+{
+	auto_close int held = keeper_get_fd(en->keeper, NAME_NAME, NULL);
+
+	if (held >= 0)
+		return 0; /* by a former supervisor of this keeper */
+	auto_close int fd = cgroup_root_lock(en->cgroups, e);
+	if (fd == -EBUSY)
+		return err_say(e, EBUSY, "name %s is in use by another berth daemon (choose another --name)",
+			en->options.name);
+	return fd < 0 ? fd : keeper_put_fd(en->keeper, NAME_NAME, fd, e);
 }
 
 static int write_pid_file(const struct engine *en, struct err *e)
@@ -180,14 +206,11 @@ static int open_kernel_side(struct engine *en, struct err *e)
 
 	if (r < 0 || (r = cgroup_root_open(en->options.name, NULL, &en->cgroups, e)) < 0)
 		return r;
-	r = cgroup_root_lock(en->cgroups, e);
+	r = claim_name(en, e);
 	if (r < 0) {
 		cgroup_root_free(en->cgroups); /* it is not for us to tidy up */
 		en->cgroups = NULL;
 	}
-	if (r == -EBUSY)
-		return err_say(e, EBUSY, "name %s is in use by another berth daemon (choose another --name)",
-			en->options.name);
 	if (r < 0 || (r = recover_leftovers(en, e)) < 0)
 		return r;
 	if ((r = worker_pool_open(en->base, en->launch_group.dirfd, en->leftovers_fd, &en->workers, e)) < 0)
@@ -278,6 +301,7 @@ static int open_socket(struct daemon *d, struct err *e)
 		}
 	}
 	d->listen_fd = fd;
+	d->has_socket = true;
 	return 0;
 }
 
@@ -332,7 +356,7 @@ static int start_up(struct daemon *d, const struct engine_options *o, struct err
 {
 	if (geteuid() != 0)
 		return err_say(e, EPERM, "berth daemon must be started by root");
-	int r = lock_run_root(d, o->run_root, e);
+	int r = lock_roots(d, o, e);
 
 	if (r < 0 || (r = engine_open(o, &d->engine, e)) < 0)
 		return r;
@@ -360,19 +384,19 @@ static void daemon_done(struct daemon *d)
 	own_close(&d->signal_fd);
 	own_close(&d->listen_fd);
 	engine_free(d->engine);
-	own_close(&d->lock_fd);
+	own_close(&d->data_lock_fd);
+	own_close(&d->run_lock_fd);
 }
 
-/* A daemon that could not start ends for good: started again it would fail again. */
+/* A daemon that could not start ends for good: started again it would fail again. What it found goes on without it. */
 static void refuse(struct daemon *d, const struct err *e)
 {
 	log_error("start-failed", "err=\"%s\"", e->text);
 	fprintf(stderr, "berth: %s\n", e->text);
 	if (!d->engine || !d->engine->keeper || keeper_limits(d->engine->keeper)->starts != 1)
 		return;
-	if (d->engine->cgroups)
-		(void)cgroup_root_remove(
-			d->engine->cgroups, NULL); /* kills nothing: what lives stays for the next one */
+	if (list_empty(&d->engine->containers))
+		remove_files(d);
 	(void)keeper_stopping(d->engine->keeper, 1, NULL);
 }
 
@@ -385,7 +409,7 @@ static void keep_heap_quiet(void)
 
 int daemon_main(int argc, char **argv)
 {
-	struct daemon d = { .lock_fd = -1, .listen_fd = -1, .signal_fd = -1 };
+	struct daemon d = { .run_lock_fd = -1, .data_lock_fd = -1, .listen_fd = -1, .signal_fd = -1 };
 	struct engine_options o;
 	struct err e;
 
@@ -406,7 +430,7 @@ int daemon_main(int argc, char **argv)
 	(void)event_base_dispatch(d.engine->base);
 	if (d.keeper_gone)
 		destroy_all(d.engine);
-	remove_files(d.engine);
+	remove_files(&d);
 	log_info("ended", "status=%d", d.status);
 	if (!d.keeper_gone)
 		(void)keeper_stopping(d.engine->keeper, d.status, NULL);

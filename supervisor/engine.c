@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -42,12 +41,6 @@ static int open_dirs(struct engine *en, struct err *e)
 		return en->run_dirfd;
 	if ((en->data_dirfd = open_dir(o->data_root, 0711, "containers", e)) < 0)
 		return en->data_dirfd;
-	/* Two daemons with run roots of their own would take each other's records for leftovers. A file system that knows
-	 * no locks on directories leaves it at that. */
-	if (flock(en->data_dirfd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return err_say(e, EBUSY,
-			"data root %s is in use by another berth daemon (choose another --data-root)",
-			o->data_root);
 	if ((en->log_dirfd = open_dir(o->log_root, 0700, "", e)) < 0)
 		return en->log_dirfd;
 	return 0;
