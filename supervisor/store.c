@@ -297,6 +297,7 @@ static struct container *load_one(struct engine *en, const char *id)
 	}
 	if (faccessat(dirfd, "state.json", F_OK, 0) == 0 && load_state(c, dirfd, &e) < 0) {
 		set_aside(dirfd, id, "state.json", &e);
+		c->actual.started_ns = c->created_ns;
 		c->actual.running = true; /* of what ran nothing is known: it is ended, and counts as lost */
 	}
 	return c;
