@@ -88,6 +88,8 @@ void fault_come_to(const char *marked_name)
 		(void)syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGKILL);
 		_exit(137); /* pid 1 of a pid namespace is deaf to its own SIGKILL */
 	}
+	if (strcmp(what, "stop") == 0)
+		(void)syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGSTOP);
 	char byte = 0;
 	/* The second read ends when the helper has killed and gone, so that what follows here runs without a supervisor. */
 	int fd = fault_fd();

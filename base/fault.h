@@ -3,8 +3,9 @@
  *
  *     fault_point("launch.cloned");
  *
- * In a build with FAULTS=1 the environment variable BERTH_FAULT=NAME:self (SIGKILL to whoever comes there) or
- * NAME:supervisor (SIGKILL to the process that called fault_arm()) arms one of them; otherwise all of this is nothing.
+ * In a build with FAULTS=1 the environment variable BERTH_FAULT=NAME:self (SIGKILL to whoever comes there), NAME:stop
+ * (SIGSTOP to it) or NAME:supervisor (SIGKILL to the process that called fault_arm()) arms one of them; otherwise all of
+ * this is nothing.
  * The supervisor may be outside of the pid namespace in which the place is reached, so a small helper process does the
  * killing: fault_arm() forks it, and it ends with the last copy of fault_fd().
  *

@@ -1,5 +1,6 @@
 # crash - daemons that are killed at a named step, and the proof that their successors are whole.
 # shellcheck shell=bash disable=SC2154
+shopt -s extglob
 
 # All fault points, as the program itself knows them; with arguments those that begin with one of these.
 fault_points() {
@@ -57,7 +58,7 @@ leave_suite() {
 ids_in() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2> /dev/null | sort; }
 
 nothing_half_done() {
-	local known running left=0 found id
+	local known running groups left=0 found id
 	known=$(berth_timed ps -aq --no-trunc | sort)
 	running=$(berth_timed ps -q --no-trunc | sort)
 	for found in run/containers data/containers data/logs; do
@@ -71,12 +72,12 @@ nothing_half_done() {
 		fi
 		[ -z "$found" ] || { echo "left in the record of $id: $found" >&2; left=1; }
 	done
-	found=$(find /sys/fs/cgroup -type d -path "*/$SUITE_NAME*/*" -regextype posix-extended -regex '.*/([0-9a-f]{64}|berth\.[0-9]+)' |
-		grep -v -F -e /nothing $(sed 's/^..*$/-e \/&/' <<< "$running"))
-	[ -z "$found" ] || { echo "cgroups left: $found" >&2; left=1; }
-	found=$(find /sys/fs/cgroup -type d -path "*/$SUITE_NAME*/berth.[0-9]*")
+	groups=$(find /sys/fs/cgroup -type d -path "*/$SUITE_NAME/*")
+	found=$(grep -E '/([0-9a-f]{64}|berth\.[0-9]+)$' <<< "$groups" | grep -v -F -e /nothing $(sed 's/^..*$/-e \/&/' <<< "$running"))
+	[ -z "$found" ] || { echo "groups left: $found" >&2; left=1; }
+	found=$(grep '/berth\.[0-9]*$' <<< "$groups")
 	[ -z "$found" ] || { echo "groups of execs left: $found" >&2; left=1; }
-	found=$(find /sys/fs/cgroup -path "*/$SUITE_NAME*/launch/cgroup.procs" -exec cat {} +)
+	found=$(grep '/launch$' <<< "$groups" | sed 's/$/\/cgroup.procs/' | xargs -r cat 2> /dev/null)
 	[ -z "$found" ] || { echo "launchers left: $found" >&2; left=1; }
 	found=$(mountinfo_of_host | comm -13 "$SUITE_DIR/mounts.before" -)
 	[ -z "$found" ] || { echo "mounts left: $found" >&2; left=1; }
@@ -173,20 +174,13 @@ past_the_fault() {
 # strike POINT WHO LIFE [ARGS...]: WHO is self (whoever comes there) or supervisor.
 strike() {
 	local point=$1 who=$2 reached first struck=supervisor
-	shopt -s extglob
 	shift 2
+	[[ $who = supervisor || $point = supervisor.* ]] || struck=${point%%.*}
 	BERTH_FAULT=$point:$who BERTH_PROGRAM=$FAULTS start_daemon || return 1
 	first=$(supervisor_pid)
 	"$@"
-	[[ $who = supervisor || $point = supervisor.* ]] || struck=${point%%.*}
-	[ $struck != supervisor ] || wait_until 10 another_answers "$first" || return 1
-	if victim_is_right && settles && past_the_fault && end_whole; then
-		return 0
-	fi
-	echo "--- $point:$who, during $reached: daemon log:" >&2
-	tail -20 "$SUITE_DIR/daemon.log" >&2
-	end_daemon_by_force
-	return 1
+	[ $struck != supervisor ] || [ $reached = end ] || wait_until 10 another_answers "$first" || return 1
+	victim_is_right && settles && past_the_fault && end_whole
 }
 
 # strike_each WHO LIFE ARGS... -- PREFIX...: at every point of these names; all failures are told, not the first alone.
@@ -197,10 +191,44 @@ strike_each() {
 	while [ "$1" != -- ]; do life+=("$1"); shift; done
 	shift
 	for point in $(fault_points "$@"); do
+		[[ ${life[0]} != live_brief || $point != supervisor.@(exec|stop)* ]] || continue # not on its way
 		n=$((n + 1))
 		: > "$SUITE_DIR/daemon.log"
-		strike "$point" "$who" "${life[@]}" || { echo "FAILED: $point:$who (${life[*]})" >&2; failed=1; }
+		strike "$point" "$who" "${life[@]}" && continue
+		echo "FAILED: $point:$who (${life[*]}); daemon log:" >&2
+		tail -20 "$SUITE_DIR/daemon.log" >&2
+		end_daemon_by_force
+		failed=1
 	done
 	echo "$n points"
 	[ $n -gt 0 ] && [ $failed = 0 ]
+}
+
+# ---------------------------------------------------------------- for single tests
+
+thorough() { [ "${BERTH_N:-0}" -ge 100 ]; }
+
+launcher_is_stopped() {
+	find /sys/fs/cgroup -path "*/$SUITE_NAME/launch/cgroup.procs" -exec cat {} + 2> /dev/null | sort -u |
+		sed 's,.*,/proc/&/stat,' | xargs -r grep -q ' T ' 2> /dev/null
+}
+
+restarted_more_than() { [ "$(berth_timed inspect -f '{{.RestartCount}}' "$1")" -gt "$2" ]; }
+
+# One client of several: whatever the verbs answer is fine while supervisors die.
+live_at_random() {
+	local name=$1 verb
+	RANDOM=$2
+	while [ ! -e "$SUITE_DIR/enough" ]; do
+		verb=$((RANDOM % 8))
+		case $verb in
+		0 | 1) berth_timed run -d --name "$name" --network none "dir:$ROOT" sh -c "$STAYS" ;;
+		2) berth_timed run --rm --network none "dir:$ROOT" sh -c 'exit 3' ;;
+		3 | 4) berth_timed exec "$name" sh -c 'echo x; exit 1' ;;
+		5) berth_timed stop "$name" ;;
+		6) berth_timed rm -f "$name" ;;
+		7) berth_timed run -d --restart always --network none "dir:$ROOT" sh -c 'sleep 0.2; exit 1' ;;
+		esac > /dev/null 2>&1
+	done
+	return 0
 }

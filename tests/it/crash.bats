@@ -28,3 +28,267 @@ teardown() { end_daemon_by_force; }
 @test "the launcher, the init and the worker die at each of their steps" {
 	strike_each self live_detached -- launch. init. worker.
 }
+
+@test "the supervisor dies during the end of run --rm" {
+	strike_each self live_brief -- supervisor.drained supervisor.ex supervisor.ack supervisor.rem
+	! thorough || strike_each self live_brief -- supervisor.
+	! thorough || strike_each supervisor live_brief -- launch. init.
+}
+
+@test "in the host's pid namespace, where the launcher is executed afresh" {
+	thorough || skip "in the long run only (make soak)"
+	strike_each supervisor live_detached --pid host -- launch. init.
+	strike_each self live_detached --pid host -- launch. init.
+}
+
+@test "a launcher that stands still is ended by the next supervisor" {
+	local point n=0
+	for point in $(fault_points launch.); do
+		echo "$point:stop"
+		BERTH_FAULT=$point:stop BERTH_PROGRAM=$FAULTS start_daemon
+		berth_timed run -d --name victim --network none "dir:$ROOT" true > /dev/null 2>&1 &
+		wait_until 10 launcher_is_stopped
+		kill_supervisor
+		wait
+		await_state victim 'created 128'
+		settles
+		end_whole
+		n=$((n + 1))
+	done
+	[ $n -ge 6 ]
+}
+
+@test "a running container goes on: its process, its output, its verbs" {
+	start_daemon
+	berth run -d --name steady --network none "dir:$ROOT" \
+		sh -c 'trap "exit 5" TERM; i=0; while :; do i=$((i + 1)); echo "line $i"; sleep 0.02; done' > /dev/null
+	local pid i
+	pid=$(pid_of steady)
+	for i in 1 2 3; do
+		sleep 0.2
+		kill_supervisor
+		[ "$(pid_of steady)" = "$pid" ]
+	done
+	[ "$(berth_timed exec steady echo in)" = in ]
+	berth_timed stop steady
+	[ "$(state_of steady)" = "exited 5" ]
+	berth logs steady > "$SUITE_DIR/lines"
+	# shellcheck disable=SC2046
+	diff "$SUITE_DIR/lines" <(seq -f 'line %g' $(wc -l < "$SUITE_DIR/lines"))
+	[ "$(wc -l < "$SUITE_DIR/lines")" -gt 20 ]
+	berth_timed start steady
+	await_state steady 'running 0'
+	berth_timed rm -f steady
+	end_whole
+}
+
+@test "what happened while there was no supervisor: last words and exit code" {
+	start_daemon
+	mkdir -p "$SUITE_DIR/go"
+	local code pid
+	for code in 0 7; do
+		rm -f "$SUITE_DIR/go/now"
+		berth run -d --name away --network none -v "$SUITE_DIR/go:/go" "dir:$ROOT" \
+			sh -c "echo before; while [ ! -e /go/now ]; do sleep 0.05; done; echo away; echo beside >&2; exit $code" > /dev/null
+		pid=$(pid_of away)
+		kill -STOP "$(supervisor_pid)"
+		touch "$SUITE_DIR/go/now"
+		wait_until 10 process_gone "$pid"
+		kill_supervisor
+		await_state away "exited $code"
+		run --separate-stderr berth logs away
+		[ "$output" = $'before\naway' ]
+		[ "$stderr" = beside ]
+		berth rm away
+	done
+	end_whole
+}
+
+@test "restart policies go on: the count, the back-off, the last try" {
+	start_daemon
+	berth run -d --name again --network none --restart always "dir:$ROOT" sh -c 'sleep 0.2; exit 1' > /dev/null
+	berth run -d --name thrice --network none --restart on-failure:3 "dir:$ROOT" sh -c 'sleep 0.1; exit 4' > /dev/null
+	await_state again 'restarting 1'
+	kill_supervisor
+	wait_until 10 restarted_more_than again 2
+	kill_supervisor
+	wait_until 10 restarted_more_than again 3
+	await_state thrice 'exited 4'
+	[ "$(berth inspect -f '{{.RestartCount}}' thrice)" = 3 ]
+	# In a back-off: what waited goes on waiting, and can be stopped.
+	await_state again 'restarting 1'
+	kill_supervisor
+	berth_timed stop again
+	[ "$(state_of again)" = "exited 1" ]
+	sleep 0.5
+	[ "$(state_of again)" = "exited 1" ]
+	end_whole
+}
+
+@test "a stop under way is finished, with its grace" {
+	start_daemon
+	berth run -d --name slow --network none --stop-timeout 2 "dir:$ROOT" sh -c 'trap "" TERM; while :; do sleep 0.1; done' > /dev/null
+	berth_timed stop slow > /dev/null 2>&1 &
+	sleep 0.3
+	kill_supervisor
+	await_state slow 'exited 137'
+	wait
+	end_whole
+}
+
+@test "kills at random during a mix of verbs" {
+	local n=${BERTH_N:-20} kills=0 i writer
+	RANDOM=$((SEED % 32768))
+	echo "seed $SEED, $n kills"
+	while [ $kills -lt "$n" ]; do
+		start_daemon
+		rm -f "$SUITE_DIR/enough"
+		for writer in 1 2; do live_at_random "w$writer" $RANDOM & done 3>&-
+		for ((i = 0; i < 4; i++)); do # more, and the keeper takes its time between starts
+			sleep 0.$((RANDOM % 400 + 100))
+			kill_supervisor
+			kills=$((kills + 1))
+		done
+		touch "$SUITE_DIR/enough"
+		wait
+		settles
+		end_whole
+	done
+}
+
+@test "the keeper killed: the supervisor ends everything and goes" {
+	local supervisor pid
+	start_daemon
+	berth run -d --name deaf --network none --restart always "dir:$ROOT" sh -c 'trap "" TERM; while :; do sleep 0.1; done' > /dev/null
+	berth run -d --name plain --network none "dir:$ROOT" sh -c "$STAYS" > /dev/null
+	berth exec -d plain sleep 1000
+	supervisor=$(supervisor_pid)
+	pid=$(pid_of deaf)
+	kill -KILL "$(keeper_pid)"
+	wait_until 10 process_gone "$supervisor"
+	process_gone "$pid"
+	assert_nothing_left
+}
+
+@test "keeper and supervisor killed at once: the next daemon ends what is left, as 255, and policy goes on" {
+	local pid again
+	start_daemon
+	berth run -d --name orphan --network none "dir:$ROOT" sh -c "$STAYS" > /dev/null
+	berth run -d --name again --network none --restart always "dir:$ROOT" sh -c "$STAYS" > /dev/null
+	berth create --name idle --network none "dir:$ROOT" true > /dev/null
+	berth run -d --name passing --rm --network none "dir:$ROOT" sh -c "$STAYS" > /dev/null
+	pid=$(pid_of orphan)
+	again=$(pid_of again)
+	kill -KILL "$(keeper_pid)" "$(supervisor_pid)"
+	sleep 0.2
+	! process_gone "$pid" # they are not ours to lose
+	! process_gone "$again"
+	BERTH_PROGRAM=$FAULTS start_daemon # as the baseline was measured
+	[ "$(state_of orphan)" = "exited 255" ]
+	process_gone "$pid"
+	process_gone "$again"
+	await_state again 'running 0'
+	[ "$(pid_of again)" != "$again" ]
+	[ "$(state_of idle)" = "created 0" ]
+	await_state passing absent
+	settles
+	end_whole
+}
+
+@test "killed both at each step of a start: the next daemon finds nothing half done" {
+	local point
+	for point in $(fault_points launch.); do
+		echo "$point:stop, both killed"
+		BERTH_FAULT=$point:stop BERTH_PROGRAM=$FAULTS start_daemon
+		berth_timed run -d --name victim --network none "dir:$ROOT" true > /dev/null 2>&1 &
+		wait_until 10 launcher_is_stopped
+		kill -KILL "$(keeper_pid)" "$(supervisor_pid)"
+		BERTH_PROGRAM=$FAULTS start_daemon
+		wait # a client whose connection the launcher held
+		await_state victim 'created 128'
+		settles
+		end_whole
+	done
+}
+
+@test "SIGTERM and SIGINT end all in order: stop signals, grace, then nothing is left" {
+	local sig started
+	for sig in TERM INT; do
+		mkdir -p "$SUITE_DIR/go"
+		rm -f "$SUITE_DIR/go/said"
+		start_daemon
+		berth run -d --name polite --network none --stop-signal USR1 -v "$SUITE_DIR/go:/go" "dir:$ROOT" \
+			sh -c 'trap "echo goodbye > /go/said; exit 0" USR1; while :; do sleep 0.1; done' > /dev/null
+		berth run -d --name deaf --network none --restart always --stop-timeout 1 "dir:$ROOT" \
+			sh -c 'trap "" TERM; while :; do sleep 0.1; done' > /dev/null
+		started=$(date +%s%N)
+		kill -"$sig" "$(keeper_pid)"
+		wait_until 10 process_gone "$(keeper_pid)"
+		[ $(($(date +%s%N) - started)) -ge 1000000000 ]
+		[ "$(cat "$SUITE_DIR/go/said")" = goodbye ]
+		assert_nothing_left
+	done
+}
+
+@test "a second signal kills at once" {
+	start_daemon
+	berth run -d --name deaf --network none --stop-timeout 100 "dir:$ROOT" sh -c 'trap "" TERM; while :; do sleep 0.1; done' > /dev/null
+	kill -TERM "$(keeper_pid)"
+	sleep 0.5
+	! process_gone "$(keeper_pid)"
+	kill -TERM "$(keeper_pid)"
+	wait_until 10 process_gone "$(keeper_pid)"
+	assert_nothing_left
+}
+
+@test "a second daemon on the same run root, socket or name is refused and disturbs nothing" {
+	local pid keeper
+	start_daemon
+	keeper=$(keeper_pid)
+	berth run -d --name here --network none "dir:$ROOT" sh -c "$STAYS" > /dev/null
+	pid=$(pid_of here)
+	mkdir -p "$SUITE_DIR/other"
+	refused() { # refused WORDS ARGS...
+		local words=$1
+		shift
+		run timeout $((20 * SLOW)) berth daemon --data-root "$SUITE_DIR/other/data" "$@"
+		echo "$output"
+		[ "$status" -eq 1 ] && [[ "$output" == *"$words"* ]] &&
+			[ "$(pid_of here)" = "$pid" ] && ! process_gone "$pid" && berth exec here true
+	}
+	refused "run root $SUITE_DIR/run is in use" --name "$SUITE_NAME-2" --run-root "$SUITE_DIR/run" -H "unix://$SUITE_DIR/other/sock"
+	refused "berth.sock is in use" --name "$SUITE_NAME-2" --run-root "$SUITE_DIR/other/run" -H "$BERTH_HOST"
+	refused "name $SUITE_NAME is in use" --name "$SUITE_NAME" --run-root "$SUITE_DIR/other/run" -H "unix://$SUITE_DIR/other/sock"
+	[ "$(keeper_pid)" = "$keeper" ]
+	run find "$SUITE_DIR/other" '(' -path '*/run/*' -o -type s ')'
+	[ -z "$output" ]
+	berth_timed rm -f here
+	stop_daemon
+	assert_nothing_left
+}
+
+@test "a damaged record is set aside and named, and the others go on" {
+	local config state well fifo id
+	start_daemon
+	for id in config state well fifo; do
+		printf -v "$id" %s "$(berth run -d --name $id --network none "dir:$ROOT" sh -c "$STAYS")"
+	done
+	echo '{"Schema":1,"Id":"nonsense' > "$SUITE_DIR/run/containers/$config/config.json"
+	head -c 100 /dev/urandom > "$SUITE_DIR/run/containers/$state/state.json"
+	rm "$SUITE_DIR/run/containers/$fifo/config.json"
+	mkfifo "$SUITE_DIR/run/containers/$fifo/config.json"
+	kill_supervisor
+	[ "$(state_of well)" = "running 0" ]
+	[ "$(state_of config)" = absent ]
+	[ "$(state_of fifo)" = absent ]
+	await_state state 'exited 255'
+	for id in "$config" "$state" "$fifo"; do
+		grep -q "event=record-damaged container=${id:0:12} .*action=\"set aside\"" "$SUITE_DIR/daemon.log"
+	done
+	[ -e "$SUITE_DIR/run/containers/$config/config.json.damaged" ]
+	berth_timed rm -f well state
+	[ -z "$(find /sys/fs/cgroup -type d -name "$config" -o -type d -name "$fifo")" ]
+	rm -rf "$SUITE_DIR/run/containers/$config" "$SUITE_DIR/run/containers/$fifo"
+	rm -rf "$SUITE_DIR/data/containers/$config" "$SUITE_DIR/data/containers/$fifo" "$SUITE_DIR/data/logs/$config" "$SUITE_DIR/data/logs/$fifo"
+	end_whole
+}

@@ -55,7 +55,7 @@ start_daemon() {
 			-H "$BERTH_HOST" "$@" 3>&- > "$SUITE_DIR/daemon.out" 2>> "$SUITE_DIR/daemon.log" < /dev/null &
 		echo $! > "$SUITE_DIR/daemon.pid"
 	)
-	wait_until 10 berth version > /dev/null 2>&1 || { cat "$SUITE_DIR/daemon.log" >&2; return 1; }
+	wait_until 10 timeout $((5 * SLOW)) berth version > /dev/null 2>&1 || { cat "$SUITE_DIR/daemon.log" >&2; return 1; }
 }
 
 keeper_pid() { cat "$SUITE_DIR/daemon.pid"; }
