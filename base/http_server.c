@@ -454,7 +454,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	if (what & BEV_EVENT_EOF) {
 		c->eof = true;
 		/* Without a watch (no descriptor left) a peer that is gone is seen by the next write. */
-		(void)http_watch_start(&c->watch, c->server->base, c->fd, on_watch, c);
+		if (c->phase != CONN_CLOSE)
+			(void)http_watch_start(&c->watch, c->server->base, c->fd, on_watch, c);
 		conn_process(c);
 	} else if (what & BEV_EVENT_TIMEOUT) {
 		size_t queued = evbuffer_get_length(bufferevent_get_output(bev));
@@ -524,7 +525,8 @@ static void accept_one(struct http_server *s, int client)
 	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
 	struct timeval stall = { s->limits.stall_ms / 1000, (s->limits.stall_ms % 1000) * 1000L };
 	(void)bufferevent_set_timeouts(c->bev, NULL, &stall);
-	(void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	/* Writing is on from the start; to enable it again would make the loop wait for an empty socket to take nothing. */
+	(void)bufferevent_enable(c->bev, EV_READ);
 	set_deadline(c, s->limits.idle_ms);
 }
 
