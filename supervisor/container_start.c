@@ -418,11 +418,17 @@ static int prepare_and_launch(struct start_job *job, struct err *e)
 		r = build_spec(job, e);
 	fault_point("supervisor.spec");
 	if (r == 0)
-		r = store_save_spec(c, e);
-	if (r == 0)
 		r = stdio_open(c, job->ends, e);
 	fault_point("supervisor.stdio");
-	return r < 0 ? r : launch(job, e);
+	if (r == 0)
+		r = launch(job, e);
+	/* Meanwhile the launcher works: what only a container that runs has need of. */
+	if (r == 0)
+		r = store_save_spec(c, e);
+	if (r == 0)
+		r = stdio_keep(c, e);
+	fault_point("supervisor.kept");
+	return r;
 }
 
 static void start_begin(struct container *c, bool by_policy, done_fn done, void *cookie)

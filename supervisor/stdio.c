@@ -169,8 +169,6 @@ static void input_ready(void *cookie)
 static int stdio_new(struct container *c, struct stdio **out, struct err *e)
 {
 	struct stdio *s = calloc(1, sizeof(*s));
-	char name[TEXT_ID_LEN + 16];
-	struct err log_err;
 
 	if (!s)
 		return err_set(e, ENOMEM, "prepare stdio");
@@ -178,57 +176,59 @@ static int stdio_new(struct container *c, struct stdio **out, struct err *e)
 	s->console_fd = s->log.fd = -1;
 	for (int i = 0; i < LOG_STREAM_COUNT; i++)
 		s->out[i] = (struct stdio_out){ .owner = s, .fd = -1 };
-	if (mkdirat(c->engine->log_dirfd, c->id, 0700) < 0 && errno != EEXIST) {
-		log_error("log-unusable", "container=%.12s err=\"%s\" action=\"run without\"", c->id,
-			strerrordesc_np(errno));
-	} else {
-		snprintf(name, sizeof(name), "%s/0.log", c->id);
-		if (logfile_open(c->engine->log_dirfd, name, &c->engine->log_batch, &s->log, &log_err) < 0) {
-			s->log.fd = -1;
-			log_error("log-unusable", "container=%.12s err=\"%s\" action=\"run without\"", c->id,
-				log_err.text);
-		}
-	}
 	*out = s;
 	return 0;
 }
 
-/* One pipe; our end goes to the keeper as well. */
-static int make_pipe(struct container *c, enum kept which, int ours, int fds[2], struct err *e)
+static void open_log(struct stdio *s)
 {
+	struct container *c = s->c;
+	char name[TEXT_ID_LEN + 16];
+	struct err e;
+
+	if (mkdirat(c->engine->log_dirfd, c->id, 0700) < 0 && errno != EEXIST) {
+		log_error("log-unusable", "container=%.12s err=\"%s\" action=\"run without\"", c->id,
+			strerrordesc_np(errno));
+		return;
+	}
+	snprintf(name, sizeof(name), "%s/0.log", c->id);
+	if (logfile_open(c->engine->log_dirfd, name, &c->engine->log_batch, &s->log, &e) < 0) {
+		s->log.fd = -1;
+		log_error("log-unusable", "container=%.12s err=\"%s\" action=\"run without\"", c->id, e.text);
+	}
+}
+
+static int open_stdin(struct container *c, int *container_end, struct err *e)
+{
+	struct stdio *s = c->stdio;
+	int fds[2];
+
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_set(e, errno, "make pipe");
-	int r = keep(c, which, fds[ours], e);
-	if (r < 0) {
-		own_close(&fds[0]);
+	*container_end = fds[0];
+	int r = keep(c, KEPT_IN, fds[1], e);
+	if (r == 0)
+		r = input_new(c->engine->base, fds[1], input_ready, s, &s->input, e);
+	if (r < 0)
 		own_close(&fds[1]);
-	}
 	return r;
 }
 
 static int open_pipes(struct container *c, int ends[3], struct err *e)
 {
-	struct stdio *s = c->stdio;
 	int fds[2];
 	int r;
 
 	for (int i = 0; i < LOG_STREAM_COUNT; i++) {
-		if ((r = make_pipe(c, i == LOG_STDOUT ? KEPT_OUT : KEPT_ERR, 0, fds, e)) < 0)
-			return r;
+		if (pipe2(fds, O_CLOEXEC) < 0)
+			return err_set(e, errno, "make pipe");
 		ends[1 + i] = fds[1];
-		if ((r = set_out(s, (enum log_stream)i, fds[0], e)) < 0) {
+		if ((r = set_out(c->stdio, (enum log_stream)i, fds[0], e)) < 0) {
 			own_close(&fds[0]);
 			return r;
 		}
 	}
-	if (!c->config->open_stdin)
-		return 0;
-	if ((r = make_pipe(c, KEPT_IN, 1, fds, e)) < 0)
-		return r;
-	ends[0] = fds[0];
-	if ((r = input_new(c->engine->base, fds[1], input_ready, s, &s->input, e)) < 0)
-		own_close(&fds[1]);
-	return r;
+	return c->config->open_stdin ? open_stdin(c, &ends[0], e) : 0;
 }
 
 int stdio_open(struct container *c, int container_ends[3], struct err *e)
@@ -246,6 +246,19 @@ int stdio_open(struct container *c, int container_ends[3], struct err *e)
 	}
 	memcpy(container_ends, ends, sizeof(ends));
 	return 0;
+}
+
+int stdio_keep(struct container *c, struct err *e)
+{
+	struct stdio *s = c->stdio;
+	int r = 0;
+
+	for (int i = 0; i < LOG_STREAM_COUNT && r == 0; i++)
+		if (s->out[i].fd >= 0)
+			r = keep(c, i == LOG_STDOUT ? KEPT_OUT : KEPT_ERR, s->out[i].fd, e);
+	if (r == 0)
+		open_log(s);
+	return r;
 }
 
 /* Three copies of the master: to read, to write, to size. */
@@ -298,6 +311,7 @@ int stdio_adopt(struct container *c, struct err *e)
 	if (r < 0)
 		return r;
 	c->stdio->kept = KEPT_ALL;
+	open_log(c->stdio);
 	if (c->config->tty) {
 		int fd = take_kept(c, KEPT_TTY);
 		r = fd < 0 ? 0 : use_console(c->stdio, fd, e);

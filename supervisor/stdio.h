@@ -25,6 +25,8 @@ struct stdio;
 /* Makes the pipes; container_ends are the caller's to hand to the launch and to close (-1: null device). With a terminal all
  * three are -1 and stdio_set_console() follows. */
 int stdio_open(struct container *c, int container_ends[3], struct err *e);
+/* Our ends to the keeper, and the log file: what can be done while the launcher works, and has to be before it is released. */
+int stdio_keep(struct container *c, struct err *e);
 /* The master is taken, also on failure. */
 int stdio_set_console(struct container *c, int console_fd, struct err *e);
 /* A new supervisor takes up what the keeper holds for this container. What is not there reads as ended. */
