@@ -130,7 +130,9 @@ static int set_numbers(
 	p->cap_effective = s->caps.effective;
 	p->cap_inheritable = s->caps.inheritable;
 	p->cap_permitted = s->caps.permitted;
-	p->cap_ambient = s->caps.ambient;
+	/* The kernel raises none that is not permitted and inheritable too; what `runc spec` and `crun spec` write asks for
+	 * some that are not, and those runtimes pass over them. */
+	p->cap_ambient = s->caps.ambient & s->caps.permitted & s->caps.inheritable;
 	p->console_width = s->console_width;
 	p->console_height = s->console_height;
 	p->join_ns = x->join_ns;

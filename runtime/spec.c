@@ -107,9 +107,6 @@ static int check_process(const struct spec_process *p, struct err *e)
 			if (p->rlimits[j].resource == p->rlimits[i].resource)
 				return err_say(e, EINVAL, "process.rlimits[%zu]: named twice", i);
 	}
-	if (p->caps.ambient & ~(p->caps.inheritable & p->caps.permitted))
-		return err_say(
-			e, EINVAL, "process.capabilities.ambient: must be permitted and inheritable too");
 	if (p->caps.effective & ~p->caps.permitted)
 		return err_say(e, EINVAL, "process.capabilities.effective: must be permitted too");
 	return 0;

@@ -374,12 +374,24 @@ static int close_dev(struct stage_ctx *c, const struct spec_mount *m)
 	return 0;
 }
 
+/* A missing one is made, as docker does, and before the root may be read-only. Why there is still none is told by the step
+ * that enters it, which also is the judge of where it leads. */
+static void make_cwd(struct stage_ctx *c)
+{
+	const char *cwd = plan_string(c->plan, c->plan->cwd_off);
+	auto_close int fd = sys_openat2(c->root_fd, cwd, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd < 0 && errno == ENOENT)
+		fd = path_mkdirs_in_root(c->root_fd, cwd, 0755, NULL);
+}
+
 int init_root_flags(struct stage_ctx *c)
 {
+
 	const struct spec *spec = job_of(c)->spec;
 	struct mount_attr attr = { .attr_set = spec->root_readonly ? MOUNT_ATTR_RDONLY : 0 };
 	unsigned long propagation = spec->rootfs_propagation;
 
+	make_cwd(c);
 	for (size_t i = 0; i < spec->n_mounts; i++) {
 		const struct spec_mount *m = &spec->mounts[i];
 		if ((m->flags & MS_RDONLY) && is_same(m->destination, "/dev") && is_type(m, "tmpfs")) {

@@ -174,9 +174,10 @@ static int add_memberships(struct stage_ctx *c, struct stage_file group, struct 
 static int match_words(struct stage_ctx *c, struct stage_file passwd, struct stage_file group,
 	const char *user, const char *group_word, struct passwd_entry *entry, bool *found)
 {
-	bool is_id;
+	bool is_id = true;
 	uint32_t uid = 0;
-	int r = classify(c, "user", user, &is_id, &uid);
+	/* ":group" is root with that group, as runc has it. */
+	int r = *user || !group_word ? classify(c, "user", user, &is_id, &uid) : 0;
 	if (r < 0)
 		return r;
 	*found = find_passwd(passwd, is_id ? NULL : user, uid, entry);

@@ -34,7 +34,7 @@ static struct spec_process sample(void)
 		.umask = SPEC_UNSET,
 		.oom_score_adj = -5,
 		.no_new_privileges = true,
-		.caps = { 1, 2, 3, 4, 5 },
+		.caps = { 1, 2, 7, 13, 29 },
 		.terminal = true,
 		.console_width = 80,
 		.console_height = 25 };
@@ -73,7 +73,7 @@ static void round_trip(void **state)
 	assert_int_equal(p->rlimits[0].resource, RLIMIT_NOFILE);
 	assert_int_equal(p->rlimits[0].hard, 128);
 	assert_int_equal(p->cap_bounding, 1);
-	assert_int_equal(p->cap_ambient, 5);
+	assert_int_equal(p->cap_ambient, 5); /* those that are inheritable and permitted too */
 	assert_int_equal(p->seccomp_count, 1);
 	assert_int_equal(p->seccomp_flags, 2);
 	assert_memory_equal(b.data + p->seccomp_off, insns, sizeof(insns));

@@ -79,6 +79,7 @@ static void docker_rules(void **state)
 	check("4294967294", 4294967294U, 0, "", "0");
 	check("last", 7, 8, "/seven", "8");
 	check("0042", 42, 0, "", "0");
+	check(":5", 0, 5, "/root", "5");
 }
 
 /* CVE-2016-3697: digits are an id, even where a user or group has them for a name. */
@@ -105,7 +106,6 @@ static void ranges_cve_2024_40635(void **state)
 {
 	(void)state;
 	refuse("", "user \"\": neither a name nor an id");
-	refuse(":5", "user \"\": neither a name nor an id");
 	refuse("+5", "user \"+5\": neither a name nor an id");
 	refuse("-1", "user \"-1\": neither a name nor an id");
 	refuse("4294967295", "user \"4294967295\": ids are 0 to 4294967294");
