@@ -157,13 +157,18 @@ static int unknown_long(const struct option_def *table, const char *name, size_t
 
 static int add_value(struct args *o, const struct option_def *d, const char *value, struct err *e)
 {
+	static const char *const wanted[OPT_TYPE_COUNT] = { [OPT_BOOL] = "true or false",
+		[OPT_INT] = "a whole number",
+		[OPT_BYTES] = "a size such as 512k, 64m or 2g",
+		[OPT_DURATION] = "a duration such as 500ms or 1m30s",
+		[OPT_NUMBER] = "a number such as 0.5" };
 	int64_t number;
 	if (parse_number(d->type, value, &number) < 0) {
 		char shown[8] = "";
 		if (d->short_name)
 			(void)snprintf(shown, sizeof(shown), "-%c, ", d->short_name);
-		return err_say(e, EINVAL, "invalid argument \"%s\" for \"%s--%s\" flag: must be a %s", value,
-			shown, d->long_name, d->type == OPT_BOOL ? "boolean" : type_names[d->type]);
+		return err_say(e, EINVAL, "invalid argument \"%s\" for \"%s--%s\" flag: must be %s", value,
+			shown, d->long_name, wanted[d->type]);
 	}
 	struct option_value *v = &o->values[d - o->table];
 	const char **values = reallocarray(v->values, v->count + 1, sizeof(*values));

@@ -18,17 +18,22 @@
 
 /* ---------------------------------------------------------------- create */
 
-static int write_cidfile(const char *path, const char *id, struct err *e)
+/* Claimed before there is anything to name, so that no container is left without its file. */
+static int claim_cidfile(const char *path, struct err *e)
 {
 	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0 && errno == EEXIST)
 		return err_say(e, EEXIST,
 			"container ID file found, make sure the other container isn't running or delete %s",
 			path);
-	if (fd < 0)
-		return err_set(e, errno, "failed to create the container ID file %s", path);
-	int r = id ? io_write_full(fd, id, strlen(id)) : 0;
-	return r < 0 ? err_set(e, -r, "write %s", path) : 0;
+	return fd < 0 ? err_set(e, errno, "failed to create the container ID file %s", path) : 0;
+}
+
+static int fill_cidfile(const char *path, const char *id, struct err *e)
+{
+	auto_close int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	int r = fd < 0 ? -errno : io_write_full(fd, id, strlen(id));
+	return r < 0 ? err_set(e, -r, "write the container ID file %s", path) : 0;
 }
 
 /* POST /containers/create; *id is the caller's. */
@@ -38,8 +43,7 @@ static int create_container(const struct cli *cli, const struct create *c, char 
 	auto_(json) json_t *answer = NULL;
 	int r = buf_puts(&target, "/containers/create");
 	if (r == 0 && c->cidfile) {
-		/* Claimed before there is anything to name, so that no container is left without its file. */
-		r = write_cidfile(c->cidfile, NULL, e);
+		r = claim_cidfile(c->cidfile, e);
 		if (r < 0)
 			return r;
 	}
@@ -60,7 +64,7 @@ static int create_container(const struct cli *cli, const struct create *c, char 
 	*id = strdup(text);
 	if (!*id)
 		return err_set(e, ENOMEM, "create");
-	return c->cidfile ? io_replace_file(AT_FDCWD, c->cidfile, *id, strlen(*id), 0644, false, e) : 0;
+	return c->cidfile ? fill_cidfile(c->cidfile, *id, e) : 0;
 }
 
 int verb_create(const struct cli *cli, const struct args *o)
@@ -78,23 +82,18 @@ int verb_create(const struct cli *cli, const struct args *o)
 
 /* ---------------------------------------------------------------- run */
 
-/* What docker's client makes of the text of a failed start. */
+/* The program that is missing or cannot be run has docker's words and codes; a device or a mount that is missing is a
+ * failure of ours, whatever its words are. */
 static int start_failure_code(const char *text)
 {
-	static const struct {
-		const char *words;
-		int code;
-	} known[] = {
-		{ "executable file not found", 127 },
-		{ "no such file or directory", 127 },
-		{ "system cannot find the file specified", 127 },
-		{ "permission denied", 126 },
-		{ "is a directory", 126 },
-	};
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcasestr(text, known[i].words))
-			return known[i].code;
-	return 125;
+	if (strstr(text, "chdir to cwd"))
+		return 126;
+	const char *exec = strstr(text, "exec: \"");
+	if (!exec)
+		return 125;
+	return strcasestr(exec, "executable file not found") || strcasestr(exec, "no such file or directory")
+		? 127
+		: 126;
 }
 
 struct run {

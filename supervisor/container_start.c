@@ -89,7 +89,7 @@ void container_set_start_error(struct container *c, int exit_code, const char *a
 	else if (exit_code == 127 && argv0)
 		snprintf(text, sizeof(text),
 			"failed to start container: exec: \"%.200s\": no such file or directory", argv0);
-	else if (exit_code == 126 && argv0)
+	else if (exit_code == 126 && argv0 && !strstr(e->text, "chdir to cwd"))
 		snprintf(text, sizeof(text),
 			"failed to start container: exec: \"%.200s\": %spermission denied", argv0,
 			e->code == EISDIR	     ? "is a directory: "

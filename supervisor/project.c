@@ -59,7 +59,8 @@ static int project_by_name(struct project_job *j, struct err *e)
 
 static void carry_out(struct project_job *j)
 {
-	for (char **w = j->project->warnings; *w; w++)
+	/* What is about to go needs no advice. */
+	for (char **w = j->project->warnings; *w && j->verb != PROJECT_DOWN; w++)
 		j->report(j->cookie, NULL, NULL, *w);
 	switch (j->verb) {
 	case PROJECT_UP:

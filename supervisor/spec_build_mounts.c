@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "base/path.h"
@@ -80,6 +81,9 @@ static bool adapt(const struct spec_build_ctx *x, struct spec_mount *m)
 		use_hosts(m);
 	if (user_ns && at(m, "/sys") && s->ns[SPEC_NS_NET].mode == SPEC_NS_HOST)
 		use_hosts(m);
+	/* A host that has it nowhere mounted still has the queues: mounted anew, they are the host's too. */
+	if (host_ipc && at(m, "/dev/mqueue") && access(m->destination, F_OK) < 0)
+		return !user_ns;
 	if (host_ipc && (at(m, "/dev/mqueue") || at(m, "/dev/shm")))
 		use_hosts(m);
 	else if (at(m, "/dev/shm"))

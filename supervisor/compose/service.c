@@ -262,7 +262,10 @@ int service_build(struct load *l)
 	if (r == 0)
 		r = resources_check(l);
 	if (r == 0 && !node_get(l->svc->node, "image"))
-		r = load_fail(l, l->svc->node, "image is missing");
+		r = load_fail(l, l->svc->node,
+			node_get(l->svc->node, "build")
+				? "images are not built here: name a root filesystem by image: dir:PATH"
+				: "image is missing");
 	if (r == 0)
 		r = default_network(l);
 	return r < 0 ? r : hash_body(l, out);

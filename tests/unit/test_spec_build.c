@@ -183,7 +183,8 @@ static void namespaces(void **state)
 	assert_null(s->hostname);
 	assert_int_equal(s->n_sysctls, 0);
 	assert_string_equal(mount_at(s, "/dev/shm")->type, "bind");
-	assert_string_equal(mount_at(s, "/dev/mqueue")->source, "/dev/mqueue");
+	assert_string_equal(
+		mount_at(s, "/dev/mqueue")->type, access("/dev/mqueue", F_OK) == 0 ? "bind" : "mqueue");
 	auto_(spec) struct spec *none = build("\"IpcMode\":\"none\",\"Init\":true", "");
 	assert_null(mount_at(none, "/dev/shm"));
 	assert_true(none->init);
