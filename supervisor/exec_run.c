@@ -306,7 +306,7 @@ static void on_report(evutil_socket_t fd, short what, void *cookie)
 	else if (r == 0)
 		adopt_payload(run, res.pid, -1);
 	if (r < 0 || res.event == EXEC_FAILED)
-		start_failed(run, r == 0 && res.exit_code ? res.exit_code : 126, &e);
+		start_failed(run, r == 0 && res.exit_code == 127 ? 127 : 126, &e);
 }
 
 /* What of the container's init is not ours. */

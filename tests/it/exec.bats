@@ -86,6 +86,21 @@ teardown_file() {
 	[[ "$output" != *00000000a80425fb* ]]
 }
 
+@test "a command that cannot be started is 126, a missing one 127" {
+	run berth exec box no-such-program
+	[ "$status" -eq 127 ]
+	run berth exec box /etc
+	[ "$status" -eq 126 ]
+	run berth exec -u nosuch box id
+	[ "$status" -eq 126 ]
+	[[ "$output" == *"unable to find user nosuch"* ]]
+	run berth exec -w /no/such box pwd
+	[ "$status" -eq 126 ]
+	[[ "$output" == *'chdir to cwd ("/no/such")'* ]]
+	run berth exec box test -e /no
+	[ "$status" -eq 1 ] # exec makes no directory
+}
+
 @test "exec of a stopped or missing container is refused" {
 	berth create --network none --name idle "dir:$ROOT" true > /dev/null
 	run --separate-stderr berth exec idle true
