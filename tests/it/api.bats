@@ -71,3 +71,24 @@ call() {
 	[[ "$output" == *'"MemoryLimit":true'* ]]
 	[[ "$output" == *'"PidsLimit":true'* ]]
 }
+
+@test "removal takes the log along: small, large, with what is none of ours, and where there is none" {
+	local id kind
+	cp -a "$ROOT" "$SUITE_DIR/shared"
+	for kind in 'echo one' 'yes line of a large log | head -c 3000000' true; do
+		# A shared root leaves nothing but the log to be removed, which the supervisor does itself when it is small.
+		id=$(call POST /containers/create "{\"Image\":\"dir:$SUITE_DIR/shared\",\"Cmd\":[\"sh\",\"-c\",\"$kind\"],\"HostConfig\":{\"NetworkMode\":\"none\"},\"Berth\":{\"Root\":\"shared\"}}" |
+			sed -n 's/.*"Id":"\([0-9a-f]*\)".*/\1/p')
+		berth start "$id" > /dev/null
+		[ "$(berth wait "$id")" = 0 ]
+		[ -f "$SUITE_DIR/data/logs/$id/0.log" ]
+		[ "$kind" != true ] || mkdir "$SUITE_DIR/data/logs/$id/deep"
+		[[ "$(call DELETE "/containers/$id")" = 204* ]]
+		[ ! -e "$SUITE_DIR/data/logs/$id" ]
+		[ ! -e "$SUITE_DIR/data/containers/$id" ]
+		[ ! -e "$SUITE_DIR/run/containers/$id" ]
+	done
+	id=$(berth create "dir:$ROOT" true) # never had a log
+	[[ "$(call DELETE "/containers/$id")" = 204* ]]
+	[ ! -e "$SUITE_DIR/run/containers/$id" ]
+}
