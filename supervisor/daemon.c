@@ -383,6 +383,8 @@ static void daemon_done(struct daemon *d)
 		event_free(d->signal_event);
 	own_close(&d->signal_fd);
 	own_close(&d->listen_fd);
+	if (d->engine)
+		api_stop(d->engine);
 	engine_free(d->engine);
 	own_close(&d->data_lock_fd);
 	own_close(&d->run_lock_fd);

@@ -24,6 +24,7 @@
 #include "runtime/seccomp.h"
 
 struct container;
+struct http_server;
 struct keeper;
 struct worker_pool;
 
@@ -77,6 +78,7 @@ struct engine {
 	struct launch_env *launch_env;
 	struct seccomp_cache *seccomp;
 
+	struct http_server *api;
 	struct list containers; /* struct container.link, oldest first */
 	struct list execs;	/* struct exec_session.link */
 	struct list tombs;	/* exit records of removed containers, a minute each */
@@ -106,6 +108,7 @@ void engine_emit(struct engine *en, const char *action, struct container *c, int
 
 /* Put together elsewhere: the API's listener (supervisor/api/) and the compose projects of -f (supervisor/project.c). */
 int api_start(struct engine *en, int listen_fd, struct err *e);
+void api_stop(struct engine *en); /* closes what clients have open */
 int project_start_files(struct engine *en, struct err *e);
 
 OWN_DEFINE_PTR(engine, struct engine, engine_free)

@@ -246,5 +246,13 @@ int api_start(struct engine *en, int listen_fd, struct err *e)
 		http_server_free(server);
 		return err_set(e, -r, "start the API");
 	}
+	en->api = server;
 	return 0;
+}
+
+void api_stop(struct engine *en)
+{
+	if (en->api)
+		http_server_free(en->api);
+	en->api = NULL;
 }
