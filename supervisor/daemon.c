@@ -31,12 +31,14 @@
 #define NAME_NAME    "name" /* there too: the claim on what is global to a host */
 #define SOCKET_GROUP "berth"
 #define DEBT_TRIES   20
+#define PATIENCE_NS  (2 * NS_PER_S)
 #define NOFILE_MIN   256 /* ours, the keeper's, and a few dozen containers' */
 
 struct daemon {
 	struct engine *engine;
 	int run_lock_fd, data_lock_fd, listen_fd;
-	bool has_socket; /* the file at the socket's path is ours */
+	int64_t patience_ns; /* until when what is taken is waited for; 0: nothing was so far */
+	bool has_socket;     /* the file at the socket's path is ours */
 	int signal_fd;
 	struct event *signal_event;
 	unsigned asked_to_end;
@@ -145,42 +147,72 @@ static void remove_files(struct daemon *d)
 
 /* ---------------------------------------------------------------- the start */
 
-static int lock_root(int *lock_fd, const char *root, const char *what, const char *option, struct err *e)
+/* Who was killed a moment ago holds what is his for some milliseconds more. Called for as long as something is taken. */
+static bool may_become_free(int64_t *until_ns)
 {
-	char path[4096];
-	int r = path_mkdirs(root, 0711, e);
+	if (!*until_ns)
+		*until_ns = clock_mono_ns() + PATIENCE_NS;
+	bool more = clock_mono_ns() < *until_ns;
+	if (more)
+		usleep(10 * 1000);
+	return more;
+}
 
-	if (r < 0)
-		return r;
-	snprintf(path, sizeof(path), "%s/supervisor.lock", root);
+/* 1: it is ours; 0: who held it has removed the file meanwhile. */
+static int lock_file(int *lock_fd, const char *path, int64_t *until_ns, struct err *e)
+{
+	/* A lock of this process: that of an open file would be held on by a launcher that was stopped when we died. */
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct stat ours, there;
+
+	own_close(lock_fd);
 	*lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*lock_fd < 0)
 		return err_set(e, errno, "open %s", path);
-	/* A lock of this process: that of an open file would be held on by a launcher that was stopped when we died. */
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	if (fcntl(*lock_fd, F_SETLK, &whole) == 0)
-		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return err_set(e, errno, "lock %s", path);
-	return err_say(
-		e, EBUSY, "%s %s is in use by another berth daemon (choose another %s)", what, root, option);
+	while (fcntl(*lock_fd, F_SETLK, &whole) < 0) {
+		if (errno != EAGAIN && errno != EACCES)
+			return err_set(e, errno, "lock %s", path);
+		if (!may_become_free(until_ns))
+			return err_say(e, EBUSY, "%s is locked", path);
+	}
+	return fstat(*lock_fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_ino == there.st_ino;
+}
+
+static int lock_root(int *lock_fd, const char *root, const char *what, const char *option, int64_t *until_ns,
+	struct err *e)
+{
+	char path[4096];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/supervisor.lock", root);
+	do
+		r = path_mkdirs(root, 0711, e);
+	while (r == 0 && (r = lock_file(lock_fd, path, until_ns, e)) == 0);
+	if (r == -EBUSY)
+		return err_say(e, EBUSY, "%s %s is in use by another berth daemon (choose another %s)", what,
+			root, option);
+	return r < 0 ? r : 0;
 }
 
 static int lock_roots(struct daemon *d, const struct engine_options *o, struct err *e)
 {
-	int r = lock_root(&d->run_lock_fd, o->run_root, "run root", "--run-root", e);
-	return r < 0 ? r : lock_root(&d->data_lock_fd, o->data_root, "data root", "--data-root", e);
+	int64_t *until = &d->patience_ns;
+	int r = lock_root(&d->run_lock_fd, o->run_root, "run root", "--run-root", until, e);
+	return r < 0 ? r : lock_root(&d->data_lock_fd, o->data_root, "data root", "--data-root", until, e);
 }
 
 /* Two daemons of one name would take each other's groups for strays. The keeper alone holds the lock on the group, for as
  * long as it lives: no child of ours can hold it on. */
-static int claim_name(struct engine *en, struct err *e)
+static int claim_name(struct daemon *d, struct err *e)
 {
+	struct engine *en = d->engine;
 	auto_close int held = keeper_get_fd(en->keeper, NAME_NAME, NULL);
 
 	if (held >= 0)
 		return 0; /* by a former supervisor of this keeper */
-	auto_close int fd = cgroup_root_lock(en->cgroups, e);
+	auto_close int fd = -1;
+	while ((fd = cgroup_root_lock(en->cgroups, e)) == -EBUSY && may_become_free(&d->patience_ns))
+		;
 	if (fd == -EBUSY)
 		return err_say(e, EBUSY, "name %s is in use by another berth daemon (choose another --name)",
 			en->options.name);
@@ -198,15 +230,16 @@ static int write_pid_file(const struct engine *en, struct err *e)
 	return io_replace_file(dirfd, "supervisor.pid", pid, strlen(pid), 0644, false, e);
 }
 
-static int open_kernel_side(struct engine *en, struct err *e)
+static int open_kernel_side(struct daemon *d, struct err *e)
 {
+	struct engine *en = d->engine;
 	const struct keeper_limits *limits = keeper_limits(en->keeper);
 	pid_t us[2] = { getppid(), getpid() };
 	int r = cgroup_enter_leaf(en->options.name, us, ARRAY_LEN(us), e);
 
 	if (r < 0 || (r = cgroup_root_open(en->options.name, NULL, &en->cgroups, e)) < 0)
 		return r;
-	r = claim_name(en, e);
+	r = claim_name(d, e);
 	if (r < 0) {
 		cgroup_root_free(en->cgroups); /* it is not for us to tidy up */
 		en->cgroups = NULL;
@@ -238,7 +271,7 @@ static bool is_alive(const struct sockaddr_un *addr)
 	return fd >= 0 && (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN);
 }
 
-static int make_socket(const char *path, struct err *e)
+static int make_socket(struct daemon *d, const char *path, struct err *e)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char dir[sizeof(addr.sun_path)];
@@ -255,7 +288,10 @@ static int make_socket(const char *path, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	if (is_alive(&addr))
+	bool taken;
+	while ((taken = is_alive(&addr)) && may_become_free(&d->patience_ns))
+		;
+	if (taken)
 		return err_say(e, EADDRINUSE, "socket %s is in use by another process", path);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_set(e, errno, "remove old %s", path);
@@ -292,7 +328,7 @@ static int open_socket(struct daemon *d, struct err *e)
 	if (fd >= 0 && !is_still_at(fd, path))
 		own_close(&fd);
 	if (fd < 0) {
-		if ((fd = make_socket(path, e)) < 0)
+		if ((fd = make_socket(d, path, e)) < 0)
 			return fd;
 		int r = keeper_put_fd(d->engine->keeper, API_NAME, fd, e);
 		if (r < 0) {
@@ -363,7 +399,7 @@ static int start_up(struct daemon *d, const struct engine_options *o, struct err
 	struct engine *en = d->engine;
 	if ((r = open_keeper(d, e)) < 0 || (r = watch_signals(d, e)) < 0 || (r = write_pid_file(en, e)) < 0)
 		return r;
-	if ((r = open_kernel_side(en, e)) < 0 || (r = recover_containers(en, e)) < 0)
+	if ((r = open_kernel_side(d, e)) < 0 || (r = recover_containers(en, e)) < 0)
 		return r;
 	if ((r = open_socket(d, e)) < 0)
 		return r;

@@ -79,7 +79,7 @@ nothing_half_done() {
 	[ -z "$found" ] || { echo "groups of execs left: $found" >&2; left=1; }
 	found=$(grep '/launch$' <<< "$groups" | sed 's/$/\/cgroup.procs/' | xargs -r cat 2> /dev/null)
 	[ -z "$found" ] || { echo "launchers left: $found" >&2; left=1; }
-	found=$(mountinfo_of_host | comm -13 "$SUITE_DIR/mounts.before" -)
+	found=$(new_mounts)
 	[ -z "$found" ] || { echo "mounts left: $found" >&2; left=1; }
 	found=$(processes_of_suite | grep -v -e "^$(keeper_pid) " -e "^$(supervisor_pid) ")
 	[ -n "$running" ] || [ -z "$found" ] || { echo "processes left: $found" >&2; left=1; }
@@ -209,8 +209,11 @@ strike_each() {
 thorough() { [ "${BERTH_N:-0}" -ge 100 ]; }
 
 launcher_is_stopped() {
-	find /sys/fs/cgroup -path "*/$SUITE_NAME/launch/cgroup.procs" -exec cat {} + 2> /dev/null | sort -u |
-		sed 's,.*,/proc/&/stat,' | xargs -r grep -q ' T ' 2> /dev/null
+	local pid
+	for pid in $(find /sys/fs/cgroup -path "*/$SUITE_NAME/launch/cgroup.procs" -exec cat {} + 2> /dev/null | sort -u); do
+		! grep -qs '^State:.T' "/proc/$pid/status" || return 0
+	done
+	return 1
 }
 
 restarted_more_than() { [ "$(berth_timed inspect -f '{{.RestartCount}}' "$1")" -gt "$2" ]; }

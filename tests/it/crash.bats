@@ -205,7 +205,7 @@ teardown() { end_daemon_by_force; }
 		kill -KILL "$(keeper_pid)" "$(supervisor_pid)"
 		BERTH_PROGRAM=$FAULTS start_daemon
 		wait # a client whose connection the launcher held
-		await_state victim 'created 128'
+		await_state victim 'created 128' || { cat "$SUITE_DIR/daemon.log"; cat "$SUITE_DIR"/run/containers/*/state.json; return 1; }
 		settles
 		end_whole
 	done
