@@ -25,6 +25,7 @@
 #include "supervisor/engine_options.h"
 #include "supervisor/recover.h"
 #include "supervisor/seccomp_cache.h"
+#include "supervisor/store.h"
 #include "supervisor/worker.h"
 
 #define API_NAME     "api"  /* the listening socket in the keeper's table */
@@ -124,7 +125,7 @@ static void remove_files(struct daemon *d)
 	list_each (struct container, c, &en->containers, link) {
 		(void)path_remove_tree(
 			en->data_dirfd, c->id, NULL); /* what a removal that failed has named already */
-		(void)path_remove_tree(en->run_dirfd, c->id, NULL);
+		(void)store_remove(en, c->id, NULL);
 	}
 	if (d->has_socket && unlink(en->options.socket) < 0 && errno != ENOENT)
 		log_warn("remove-socket", "err=\"%s\"", strerrordesc_np(errno));

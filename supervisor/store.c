@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -218,6 +219,12 @@ void store_drop_spec(struct container *c)
 
 int store_remove(struct engine *en, const char *id, struct err *e)
 {
+	char config[TEXT_ID_LEN + sizeof("/config.json")];
+
+	/* It goes first: a record without is one that nobody was told of, so a death on the way leaves no half of it. */
+	snprintf(config, sizeof(config), "%.64s/config.json", id);
+	if (unlinkat(en->run_dirfd, config, 0) < 0 && errno != ENOENT)
+		return err_set(e, errno, "remove record of %.12s", id);
 	return path_remove_tree(en->run_dirfd, id, e);
 }
 
