@@ -33,6 +33,12 @@ kill_supervisor() { # and wait for the next one
 	wait_until 10 another_answers "$old"
 }
 
+kill_both() { # at once: neither has the time to see the other's death
+	kill -STOP "$(keeper_pid)"
+	kill -STOP "$(supervisor_pid)"
+	kill -KILL "$(keeper_pid)" "$(supervisor_pid)"
+}
+
 end_daemon_by_force() {
 	local pid
 	[ -n "${SUITE_NAME:-}" ] || return 0

@@ -77,7 +77,7 @@ wait_until() {
 	done
 }
 
-process_gone() { [ ! -d "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+process_gone() { ! grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 
 stop_daemon() {
 	local pid
@@ -122,9 +122,10 @@ assert_nothing_left() {
 
 # Processes whose cgroup carries the suite's name, or who have it as an argument.
 processes_of_suite() {
-	local dir
+	local dir line
 	for dir in $( (grep -ls "/$SUITE_NAME" /proc/[0-9]*/cgroup; grep -lszxF -- "$SUITE_NAME" /proc/[0-9]*/cmdline) | cut -d/ -f1-3 | sort -u); do
-		[ ! -d "$dir" ] || process_gone "${dir#/proc/}" || echo "${dir#/proc/} ($(tr '\0' ' ' < "$dir/cmdline" 2>/dev/null | cut -c1-60))"
+		line=$(cat "$dir/cmdline" 2> /dev/null | tr '\0' ' ' | cut -c1-60)
+		process_gone "${dir#/proc/}" || echo "${dir#/proc/} ($line)"
 	done
 }
 
