@@ -10,6 +10,13 @@ fault_points() {
 	done
 }
 
+# A slow machine strikes at every eighth of them, from a place that the seed says.
+sampled_points() {
+	local step=1
+	[ -z "${BERTH_TEST_VM:-}" ] || thorough || step=8
+	fault_points "$@" | awk -v step=$step -v first=$((SEED % step)) 'NR % step == (first + 1) % step || step == 1'
+}
+
 berth_timed() { timeout $((20 * SLOW)) berth "$@"; }
 fds() { ls "/proc/$1/fd" 2>/dev/null | wc -l; }
 state_of() { berth_timed inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1" 2> /dev/null || echo absent; }
@@ -196,7 +203,7 @@ strike_each() {
 	shift
 	while [ "$1" != -- ]; do life+=("$1"); shift; done
 	shift
-	for point in $(fault_points "$@"); do
+	for point in $(sampled_points "$@"); do
 		[[ ${life[0]} != live_brief || $point != supervisor.@(exec|stop)* ]] || continue # not on its way
 		n=$((n + 1))
 		: > "$SUITE_DIR/daemon.log"
@@ -207,7 +214,7 @@ strike_each() {
 		failed=1
 	done
 	echo "$n points"
-	[ $n -gt 0 ] && [ $failed = 0 ]
+	{ [ $n -gt 0 ] || [ -n "${BERTH_TEST_VM:-}" ]; } && [ $failed = 0 ]
 }
 
 # ---------------------------------------------------------------- for single tests
