@@ -258,6 +258,14 @@ static int start_replay(struct attach *a, struct err *e)
 	return r;
 }
 
+/* Whoever asks for what was said and finds a run that is over has it all: `up` looks at services that may have ended before it
+ * came. Without the log an attach waits for the next start, as docker's clients expect. */
+static bool is_over(const struct container *c)
+{
+	const struct actual *x = &c->actual;
+	return !x->running && !x->starting && !x->restarting && x->finished_ns != 0;
+}
+
 int attach_start(struct container *c, struct http_stream *s, const struct attach_options *o, struct err *e)
 {
 	struct attach *a = calloc(1, sizeof(*a));
@@ -271,6 +279,7 @@ int attach_start(struct container *c, struct http_stream *s, const struct attach
 	a->stream = s;
 	a->o = *o;
 	a->o.detach_keys = NULL;
+	a->o.stream = o->stream && !(o->logs && is_over(c));
 	a->tty = c->config->tty;
 	a->o.use_stdin = o->use_stdin && o->stream && c->config->open_stdin;
 	a->lossless = a->o.use_stdin && c->config->stdin_once;

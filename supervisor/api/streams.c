@@ -122,7 +122,7 @@ static int log_options(
 	}
 	if (api_query_bool(call, "follow") && c->actual.running)
 		return err_say(
-			e, ENOSYS, "logs of a running container cannot be followed yet: not built yet");
+			e, ENOSYS, "following the logs of a running container is not built yet (leave -f out)");
 	return 0;
 }
 

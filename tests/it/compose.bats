@@ -175,3 +175,31 @@ assert_nothing_left_of_containers() {
 	assert_nothing_left keep-containers
 	start_daemon
 }
+
+@test "up in the foreground ends when all services have ended, however soon" {
+	cat > compose.yaml <<-EOF
+		services:
+		  one:
+		    image: dir:$ROOT
+		    command: echo first
+		  two:
+		    image: dir:$ROOT
+		    command: echo second
+	EOF
+	local i
+	for i in 1 2 3 4 5; do
+		run timeout $((20 * SLOW)) berth up
+		[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+		[[ "$output" == *"first"*  ]]
+		[[ "$output" == *"second"* ]]
+	done
+	local id
+	id=$(berth ps -aq | head -1)
+	run timeout 10 socat -t 1 - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" < <(
+		printf 'POST /containers/%s/attach?stream=1&logs=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n' "$id"
+		exec sleep 12 3>&-
+	)
+	[ "$status" -eq 0 ]
+	[[ "$output" == *101* ]]
+	berth down
+}
