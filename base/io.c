@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -177,6 +179,23 @@ static int memfd_new(const char *name, bool executable, struct err *e)
 	return fd;
 }
 
+bool io_memfd_is_immutable(int fd)
+{
+	int flags = 0;
+	return ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && flags & FS_IMMUTABLE_FL;
+}
+
+/* Seals keep the contents; owner, the set-id bits and file capabilities are anybody's who is root and sees a process of it at
+ * /proc/PID/exe. Since 6.0, with CAP_LINUX_IMMUTABLE; who depends on it asks. */
+static void make_immutable(int fd)
+{
+	int flags = 0;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		return;
+	flags |= FS_IMMUTABLE_FL;
+	(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 static int memfd_seal(int fd, const char *name, struct err *e)
 {
 	int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
@@ -184,6 +203,7 @@ static int memfd_seal(int fd, const char *name, struct err *e)
 	if (fcntl(fd, F_ADD_SEALS, seals | F_SEAL_EXEC | F_SEAL_SEAL) < 0 &&
 		fcntl(fd, F_ADD_SEALS, seals | F_SEAL_SEAL) < 0)
 		return err_set(e, errno, "seal memfd %s", name);
+	make_immutable(fd);
 	return 0;
 }
 

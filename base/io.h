@@ -32,10 +32,14 @@ int io_write_text(int dirfd, const char *path, const char *text);
 int io_replace_file(
 	int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *e);
 
-/* A memfd with these contents, sealed against every change (F_SEAL_WRITE, GROW, SHRINK, SEAL, and EXEC where it exists). */
+/* A memfd with these contents, sealed against every change (F_SEAL_WRITE, GROW, SHRINK, SEAL, and EXEC where it exists), its
+ * metadata too where the kernel and our rights allow it. */
 int io_memfd_sealed(const char *name, const void *data, size_t len, bool executable, struct err *e);
 /* The same from a descriptor's contents. */
 int io_memfd_sealed_copy(const char *name, int from_fd, bool executable, struct err *e);
+
+/* May nobody change its owner, mode or attributes? Else only a copy of his own should be in a stranger's reach. */
+bool io_memfd_is_immutable(int fd);
 
 /* One datagram with up to n descriptors (n <= IO_PASS_MAX) over a Unix socket. */
 #define IO_PASS_MAX 16

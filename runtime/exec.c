@@ -29,13 +29,18 @@ enum phase {
 
 extern const char stage_image[], stage_image_end[];
 
+int exec_stage_copy(struct err *e)
+{
+	// cppcheck-suppress comparePointers
+	size_t len = (size_t)(stage_image_end - stage_image);
+	return io_memfd_sealed("berth-stage", stage_image, len, true, e);
+}
+
 int exec_stage_fd(struct err *e)
 {
 	static int fd = -1;
 	if (fd < 0) {
-		// cppcheck-suppress comparePointers
-		size_t len = (size_t)(stage_image_end - stage_image);
-		int r = io_memfd_sealed("berth-stage", stage_image, len, true, e);
+		int r = exec_stage_copy(e);
 		if (r < 0)
 			return r;
 		fd = r;

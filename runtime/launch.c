@@ -31,14 +31,17 @@ static pid_t clone_launcher(const struct launch_args *args, int *pidfd)
 
 int launch_begin(const struct launch_args *args, struct launch *out, struct err *e)
 {
-	int pair[2], stage_fd = -1;
+	int pair[2];
+	auto_close int own_stage = -1;
 	sigset_t all, before;
 
-	if (args->spec->init) {
-		stage_fd = exec_stage_fd(e);
-		if (stage_fd < 0)
-			return stage_fd;
-	}
+	int stage_fd = args->spec->init ? exec_stage_fd(e) : -1;
+	/* It stays as /proc/1/exe. What root in there does to a file that all share, a set-user-id bit say, would be done to
+	 * every exec of the host. */
+	if (stage_fd >= 0 && !io_memfd_is_immutable(stage_fd))
+		stage_fd = own_stage = exec_stage_copy(e);
+	if (args->spec->init && stage_fd < 0)
+		return stage_fd;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(e, errno, "launch: make a socket pair");
 	auto_close int ours = pair[0], theirs = pair[1];

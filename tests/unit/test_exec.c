@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/xattr.h>
 #include <termios.h>
 
 #include "runtime/exec.h"
@@ -824,6 +825,12 @@ static void sealed_program_cve_2019_5736(void **state)
 	assert_true(w < 0 || write(w, "x", 1) < 0);
 	if (w >= 0)
 		(void)close(w);
+	/* Nor make it run as somebody else, or not at all. */
+	assert_true(io_memfd_is_immutable(fd));
+	assert_int_equal(fchown(fd, 1, 1), -1);
+	assert_int_equal(fchmod(fd, 06777), -1);
+	assert_int_equal(
+		fsetxattr(fd, "security.capability", "\1\0\0\2\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0", 20, 0), -1);
 }
 
 static void in_a_user_namespace(void **state)

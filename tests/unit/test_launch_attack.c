@@ -377,7 +377,26 @@ static void shared_objects_are_read_only(void **state)
 	expect_output(&r, "666\n0\n");
 }
 
+/* The reaper is one program for all containers, in reach of each as /proc/1/exe: root inside must not make it a set-user-id
+ * program that takes the next container's launch, and every exec, for somebody else. */
+static void reaper_is_nobodys_to_change(void **state)
+{
+	struct run r;
+	(void)state;
+	NEEDS_ROOT();
+	struct spec *s = shell_spec(fix.root,
+		"cd /proc/1; busybox chown 1:1 exe; chmod 6777 exe; busybox touch -t 202001010000 exe; true");
+	s->init = true;
+	run_spec(s, &r);
+	expect_code(&r, 0);
+	s = shell_spec(fix.root, "id -u; stat -L -c '%u %a' /proc/1/exe");
+	s->init = true;
+	run_spec(s, &r);
+	expect_output(&r, "0\n0 777\n");
+}
+
 static const struct CMUnitTest tests[] = {
+	launch_test(reaper_is_nobodys_to_change),
 	launch_test(symlink_instead_of_proc),
 	launch_test(symlink_instead_of_dev),
 	launch_test(symlink_at_a_mounts_place),
