@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "base/own.h"
@@ -109,15 +112,100 @@ int path_mkdirs(const char *path, mode_t mode, struct err *e)
 	return 0;
 }
 
-static int remove_below(int fd, dev_t dev, unsigned depth, struct err *e)
+#define REMOVE_DEPTH 32 /* levels gone down into, each of which holds a descriptor and a page or two */
+
+/* One removal: top is the directory that everything is in. */
+struct removal {
+	int top;
+	dev_t dev;
+	unsigned long moved; /* directories from further below that lie in top now; names them too */
+	struct err *e;
+};
+
+/* Neither immutable nor append-only: whoever had the right to say so inside does not keep us from deleting it. True: it was. */
+static bool lift_flags(int fd)
 {
-	if (depth > 4096) { /* each level holds a descriptor */
-		(void)close(fd);
-		return err_say(e, ELOOP, "remove directory: nested deeper than 4096");
+	const int locks = FS_IMMUTABLE_FL | FS_APPEND_FL;
+	int flags = 0;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & locks))
+		return false;
+	flags &= ~locks;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+/* Of name below dirfd. Its type is known before it is opened: a device of the payload's making is nobody's to open. */
+static bool lift_flags_of(int dirfd, const char *name)
+{
+	char path[40];
+	struct stat st;
+	auto_close int held = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (held < 0 || fstat(held, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", held);
+	auto_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd >= 0 && lift_flags(fd);
+}
+
+/* unlinkat(2), whatever flags the file has, and its directory when that is ours to change too. */
+static int unlink_any(int dirfd, const char *name, int flags, bool whole)
+{
+	if (unlinkat(dirfd, name, flags) == 0 || errno == ENOENT)
+		return 0;
+	int code = errno;
+	if (code != EPERM)
+		return -code;
+	bool lifted = lift_flags_of(dirfd, name);
+	if (whole && lift_flags(dirfd))
+		lifted = true;
+	if (!lifted)
+		return -code;
+	return unlinkat(dirfd, name, flags) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+/* However deep a tree is, what lies too deep is brought up to the top and dealt with from there. */
+static int move_to_top(struct removal *x, int dirfd, const char *name)
+{
+	char fresh[32];
+	for (int tries = 0; tries < 2;) {
+		(void)snprintf(fresh, sizeof(fresh), "%lu", x->moved);
+		if (renameat2(dirfd, name, x->top, fresh, RENAME_NOREPLACE) == 0) {
+			x->moved++;
+			return 0;
+		}
+		if (errno == EEXIST)
+			x->moved++; /* there are as many names as there may be files */
+		else if (errno != EPERM || tries++ || !(lift_flags_of(dirfd, name) | lift_flags(dirfd)))
+			return -errno;
 	}
+	return -EPERM;
+}
+
+static int remove_below(struct removal *x, int fd, unsigned depth);
+
+static int remove_directory(struct removal *x, int dirfd, const char *name, unsigned depth)
+{
+	struct stat st;
+	auto_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(x->e, errno, "open %s", name);
+	if (st.st_dev != x->dev)
+		return err_say(x->e, EBUSY, "remove %s: something is mounted there", name);
+	if (depth == REMOVE_DEPTH) {
+		int r = move_to_top(x, dirfd, name);
+		return r < 0 ? err_set(x->e, -r, "move %s", name) : 0;
+	}
+	int r = remove_below(x, take_fd(&fd), depth + 1);
+	if (r == 0 && (r = unlink_any(dirfd, name, AT_REMOVEDIR, true)) < 0)
+		r = err_set(x->e, -r, "remove %s", name);
+	return r;
+}
+
+/* Takes fd. */
+static int remove_below(struct removal *x, int fd, unsigned depth)
+{
 	DIR *d = fdopendir(fd);
 	if (!d) {
-		int r = err_set(e, errno, "read directory");
+		int r = err_set(x->e, errno, "read directory");
 		(void)close(fd);
 		return r;
 	}
@@ -126,26 +214,14 @@ static int remove_below(int fd, dev_t dev, unsigned depth, struct err *e)
 		const char *name = entry->d_name;
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
-		if (unlinkat(dirfd(d), name, 0) == 0 || errno == ENOENT)
-			continue;
-		if (errno != EISDIR && errno != EPERM) {
-			r = err_set(e, errno, "remove %s", name);
-			break;
-		}
-		struct stat st;
-		int sub = openat(dirfd(d), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 || fstat(sub, &st) < 0) {
-			r = err_set(e, errno, "open %s", name);
-			own_close(&sub);
-		} else if (st.st_dev != dev) {
-			r = err_say(e, EBUSY, "remove %s: something is mounted there", name);
-			own_close(&sub);
-		} else {
-			r = remove_below(sub, dev, depth + 1, e);
-			if (r == 0 && unlinkat(dirfd(d), name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-				r = err_set(e, errno, "remove %s", name);
-		}
+		r = unlink_any(dirfd(d), name, 0, true);
+		if (r == -EISDIR)
+			r = remove_directory(x, dirfd(d), name, depth);
+		else if (r < 0)
+			r = err_set(x->e, -r, "remove %s", name);
 	}
+	if (r == 0 && errno)
+		r = err_set(x->e, errno, "read directory");
 	(void)closedir(d);
 	return r;
 }
@@ -153,24 +229,25 @@ static int remove_below(int fd, dev_t dev, unsigned depth, struct err *e)
 int path_remove_tree(int dirfd, const char *name, struct err *e)
 {
 	struct stat st;
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
+	int r = unlink_any(dirfd, name, 0, false);
+	if (r != -EISDIR)
+		return r < 0 ? err_set(e, -r, "remove %s", name) : 0;
+	auto_close int top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (top < 0)
 		return err_set(e, errno, "remove %s", name);
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(e, errno, "open %s", name);
-	if (fstat(fd, &st) < 0) {
-		int r = err_set(e, errno, "stat %s", name);
-		(void)close(fd);
-		return r;
-	}
-	int r = remove_below(fd, st.st_dev, 0, e);
+	if (fstat(top, &st) < 0)
+		return err_set(e, errno, "stat %s", name);
+	struct removal x = { .top = top, .dev = st.st_dev, .e = e };
+	unsigned long before;
+	do {
+		before = x.moved;
+		int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = fd < 0 ? err_set(e, errno, "open %s", name) : remove_below(&x, fd, 0);
+	} while (r == 0 && x.moved != before);
 	if (r < 0)
 		return err_wrap(e, r, "remove %s", name);
-	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return err_set(e, errno, "remove %s", name);
-	return 0;
+	r = unlink_any(dirfd, name, AT_REMOVEDIR, false);
+	return r < 0 ? err_set(e, -r, "remove %s", name) : 0;
 }
 
 bool path_is_clean_relative(const char *path)
