@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "runtime/stage/init.h"
 
 #define PROPAGATION (MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE)
@@ -65,14 +66,29 @@ static int set_attributes(int tree, const struct spec_mount *m, struct err *e)
 	return 0;
 }
 
+/* By descriptor from the source on: a container that has it mounted too may be swapping its parts for links (CVE-2017-1002101,
+ * CVE-2021-25741). -1 and errno. */
+static int open_subpath(const struct spec_mount *m, unsigned flags)
+{
+	auto_close int root = open(m->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -1;
+	auto_close int part = sys_openat2(
+		root, m->subpath, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	return part < 0 ? -1 : open_tree(part, "", flags | AT_EMPTY_PATH);
+}
+
 static int prepare_bind(const struct spec_mount *m, struct err *e)
 {
 	unsigned recursive = m->flags & MS_REC ? AT_RECURSIVE : 0;
 	if (!m->source)
 		return err_say(e, EINVAL, "mount %s: a bind mount needs a source", m->destination);
-	auto_close int tree = open_tree(AT_FDCWD, m->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	auto_close int tree = m->subpath
+		? open_subpath(m, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive)
+		: open_tree(AT_FDCWD, m->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
 	if (tree < 0)
-		return err_set(e, errno, "mount %s: open source %s", m->destination, m->source);
+		return err_set(e, errno, "mount %s: open source %s%s%s", m->destination, m->source,
+			m->subpath ? "/" : "", m->subpath ? m->subpath : "");
 	int r = set_attributes(tree, m, e);
 	return r < 0 ? r : take_fd(&tree);
 }

@@ -87,8 +87,11 @@ struct spec_process {
 /* Bits of struct spec_mount.flags: MS_* of mount(2) for what they cover; recursive read-only (rro) and friends apart. */
 struct spec_mount {
 	const char *destination; /* absolute, inside the container */
-	const char *type;    /* "bind", "tmpfs", "proc", ...; "bind" whenever bind or rbind is an option */
-	const char *source;  /* bind: a path of the host's; may be NULL */
+	const char *type;   /* "bind", "tmpfs", "proc", ...; "bind" whenever bind or rbind is an option */
+	const char *source; /* bind: a path of the host's; may be NULL */
+	const char *
+		subpath; /* bind: the part of source that is meant, found at the mount, no symlink on the way; or NULL.
+				Not in a config.json: for sources that containers can change */
 	unsigned long flags; /* MS_BIND, MS_REC, MS_RDONLY, MS_NOSUID, ... to set */
 	unsigned long clear; /* the same, explicitly taken away ("rw", "exec", ...) */
 	bool recursive_ro;   /* "rro": the whole tree, through mount_setattr(2) */

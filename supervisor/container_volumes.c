@@ -19,15 +19,7 @@ int container_volume_path(
 
 	if (r < 0 || (r = volume_path(en->options.data_root, m->source, path, e)) < 0)
 		return r;
-	if (m->subpath) {
-		auto_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		auto_close int sub = root < 0 ? -errno : path_open_in_root(root, m->subpath, O_PATH, 0);
-		if (sub < 0)
-			return err_set(e, -sub, "volume %s: subpath %s", m->source, m->subpath);
-		*out = arena_printf(a, "%s/%s", path, m->subpath);
-	} else {
-		*out = arena_strdup(a, path);
-	}
+	*out = arena_strdup(a, path);
 	return *out ? 0 : err_set(e, ENOMEM, "volume %s", m->source);
 }
 

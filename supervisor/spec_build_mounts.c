@@ -136,18 +136,18 @@ static bool is_file(const char *path)
 }
 
 /* A directory inside a volume, whose contents are a container's to arrange: no symlink on the way may lead elsewhere. */
-static int enter_subpath(const struct spec_build_ctx *x, const char *root, const struct config_mount *m,
-	const char **out, struct err *e)
+static int check_subpath(const char *root, const struct config_mount *m, bool *is_file, struct err *e)
 {
+	struct stat st;
 	auto_close int dirfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return err_set(e, errno, "open volume %s", m->source);
 	auto_close int fd = sys_openat2(
 		dirfd, m->subpath, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, errno, "volume %s: subpath %s", m->source, m->subpath);
-	*out = arena_printf(x->a, "%s/%s", root, m->subpath);
-	return *out ? 0 : spec_build_no_memory(e);
+	*is_file = !S_ISDIR(st.st_mode);
+	return 0;
 }
 
 static int find_source(
@@ -159,12 +159,7 @@ static int find_source(
 	}
 	if (!m->source || !x->env->volume_path)
 		return err_say(e, EINVAL, "volume at %s: has no directory", m->target);
-	const char *root = NULL;
-	int r = x->env->volume_path(x->env->cookie, m, x->a, &root, e);
-	if (r < 0)
-		return r;
-	*out = root;
-	return m->subpath ? enter_subpath(x, root, m, out, e) : 0;
+	return x->env->volume_path(x->env->cookie, m, x->a, out, e);
 }
 
 static int build_bind(
@@ -176,7 +171,14 @@ static int build_bind(
 		return r;
 	to->type = "bind";
 	to->source = source;
-	to->source_is_file = is_file(source);
+	if (m->subpath) { /* only seen here: the launcher goes there again, by descriptor */
+		to->subpath = arena_strdup(x->a, m->subpath);
+		r = check_subpath(source, m, &to->source_is_file, e);
+		if (r < 0 || !to->subpath)
+			return r < 0 ? r : spec_build_no_memory(e);
+	} else {
+		to->source_is_file = is_file(source);
+	}
 	to->flags = m->non_recursive ? MS_BIND : BIND_ALL;
 	to->propagation = m->propagation;
 	if (m->read_only) {

@@ -377,6 +377,36 @@ static void shared_objects_are_read_only(void **state)
 	expect_output(&r, "666\n0\n");
 }
 
+/* CVE-2017-1002101, CVE-2021-25741: another container of the same volume swaps the part of it that is to be mounted. */
+static void race_for_a_subpath(void **state)
+{
+	char volume[PATH_MAX], path[PATH_MAX], secrets[PATH_MAX], up[PATH_MAX + 32];
+	struct run r;
+	int started = 0;
+	(void)state;
+	NEEDS_ROOT();
+	assert_int_equal(mkdir(under(volume, fix.dir, "parts"), 0777), 0);
+	assert_int_equal(mkdir(under(secrets, fix.dir, "secrets"), 0777), 0);
+	write_file(under(path, secrets, "secret"), "", 0644);
+	assert_int_equal(mkdir(under(path, volume, "place"), 0777), 0);
+	(void)snprintf(up, sizeof(up), "../secrets");
+	assert_int_equal(symlink(up, under(path, volume, "link")), 0);
+	pid_t swapper = start_swapper(volume);
+	for (int i = 0; i < 60; i++) {
+		struct spec *s = shell_spec(fix.root, "ls /part");
+		struct spec_mount *m = sample_mount(s, "/part", "bind", volume, MS_BIND | MS_REC, NULL);
+		m->subpath = "place";
+		run_spec(s, &r);
+		started += r.code == 0;
+		if (strstr(r.out, "secret"))
+			break;
+	}
+	assert_int_equal(kill(swapper, SIGKILL), 0);
+	(void)sample_reap(swapper);
+	assert_null(strstr(r.out, "secret"));
+	assert_true(started > 0); /* or nothing was tried */
+}
+
 /* The reaper is one program for all containers, in reach of each as /proc/1/exe: root inside must not make it a set-user-id
  * program that takes the next container's launch, and every exec, for somebody else. */
 static void reaper_is_nobodys_to_change(void **state)
@@ -401,6 +431,7 @@ static const struct CMUnitTest tests[] = {
 	launch_test(symlink_instead_of_dev),
 	launch_test(symlink_at_a_mounts_place),
 	launch_test(race_for_a_mounts_place),
+	launch_test(race_for_a_subpath),
 	launch_test(masks_are_not_the_images),
 	launch_test(nothing_is_mounted_in_proc),
 	launch_test(sysctl_ignores_a_fake_proc),

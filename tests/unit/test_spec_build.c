@@ -231,7 +231,8 @@ static void mounts(void **state)
 	assert_int_equal(stat(m->source, &st), 0); /* -v makes what is missing */
 	assert_true(mount_at(s, "/f")->source_is_file);
 	assert_string_equal(mount_at(s, "/v")->source + strlen(dir), "/vol");
-	assert_string_equal(mount_at(s, "/s")->source, path);
+	assert_string_equal(mount_at(s, "/s")->source + strlen(dir), "/vol");
+	assert_string_equal(mount_at(s, "/s")->subpath, "in/side");
 	m = mount_at(s, "/t");
 	assert_int_equal(m->flags, MS_NOSUID | MS_NODEV);
 	assert_string_equal(m->data, "size=5m");
