@@ -59,6 +59,10 @@ struct launch_args {
 	void *cookie;
 	const int *cookie_fds; /* what else the two callbacks use; all other descriptors are closed by then */
 	size_t n_cookie_fds;
+	/* The processes that spec's namespaces to join are named by (/proc/PID/ns/...): refused when one has been reaped by
+	 * the time they are open, for then the pid may have been another's. At most SPEC_NS_COUNT. */
+	const int *joined_pidfds;
+	size_t n_joined;
 };
 
 struct launch {

@@ -127,10 +127,10 @@ static int make_cgroup(struct launch_state *s, const struct launch_args *args, s
 static int close_others(struct launch_state *s, const struct launch_args *args, struct err *e)
 {
 	int *fds[KEEP_MAX];
-	int cookies[16], fault = fault_fd(), null_fd = args->env->null_fd;
+	int cookies[16], joined[SPEC_NS_COUNT], fault = fault_fd(), null_fd = args->env->null_fd;
 	size_t n = 0;
 
-	if (args->n_cookie_fds > ARRAY_LEN(cookies))
+	if (args->n_cookie_fds > ARRAY_LEN(cookies) || args->n_joined > ARRAY_LEN(joined))
 		return err_say(e, E2BIG, "descriptors: more than %zu for the root", ARRAY_LEN(cookies));
 	fds[n++] = &s->init.report_fd;
 	fds[n++] = &s->init.proc_fd;
@@ -146,6 +146,10 @@ static int close_others(struct launch_state *s, const struct launch_args *args, 
 	for (size_t i = 0; i < args->n_cookie_fds; i++) {
 		cookies[i] = args->cookie_fds[i];
 		fds[n++] = &cookies[i];
+	}
+	for (size_t i = 0; i < args->n_joined; i++) {
+		joined[i] = args->joined_pidfds[i];
+		fds[n++] = &joined[i];
 	}
 	return launcher_close_others(null_fd, fds, n, e);
 }
@@ -183,6 +187,18 @@ static int open_namespaces(struct launch_state *s, const struct spec *spec, stru
 	if (s->join_fds[SPEC_NS_MNT] >= 0) {
 		own_close(&s->mntns_fd);
 		s->mntns_fd = take_fd(&s->join_fds[SPEC_NS_MNT]);
+	}
+	return 0;
+}
+
+/* A path by pid may have become another process's. What has not been reaped by now still had its pid when the namespaces were
+ * opened. */
+static int check_joined(const struct launch_args *args, struct err *e)
+{
+	for (size_t i = 0; i < args->n_joined; i++) {
+		if (sys_pidfd_send_signal(args->joined_pidfds[i], 0) < 0 && errno == ESRCH)
+			return err_say(e, ESRCH, "namespaces: the container to join has ended");
+		(void)close(args->joined_pidfds[i]);
 	}
 	return 0;
 }
@@ -380,6 +396,8 @@ static int prepare(struct launch_state *s, const struct launch_args *args, struc
 		r = close_others(s, args, e);
 	if (r == 0)
 		r = open_namespaces(s, spec, e);
+	if (r == 0)
+		r = check_joined(args, e);
 	if (r == 0)
 		r = build_plan(s, args, e);
 	if (r < 0 || joined)

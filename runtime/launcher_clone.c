@@ -131,8 +131,17 @@ static uint64_t clone_flags(struct launch_state *s)
 	return flags;
 }
 
-static int write_map(
-	int proc_fd, pid_t pid, const char *file, const struct spec_id_map *maps, size_t n, struct err *e)
+/* The init is not our child, so it may be reaped and its pid be another's at any time. What was opened by it before this
+ * answers 0 is the init's. */
+static int still_there(const struct launch_state *s, struct err *e)
+{
+	return sys_pidfd_send_signal(s->pidfd, 0) < 0 && errno == ESRCH
+		? err_say(e, ESRCH, "the container's init was killed")
+		: 0;
+}
+
+static int write_map(const struct launch_state *s, const char *file, const struct spec_id_map *maps, size_t n,
+	struct err *e)
 {
 	auto_(buf) struct buf text = { 0 };
 	char path[64];
@@ -140,9 +149,14 @@ static int write_map(
 	for (size_t i = 0; i < n; i++)
 		if (buf_printf(&text, "%u %u %u\n", maps[i].container_id, maps[i].host_id, maps[i].size) < 0)
 			return err_set(e, ENOMEM, "user namespace: %s", file);
-	(void)snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
-	int r = io_write_text(proc_fd, path, text.data ? text.data : "");
-	return r < 0 ? err_set(e, -r, "user namespace: write %s", file) : 0;
+	(void)snprintf(path, sizeof(path), "%d/%s", (int)s->pid, file);
+	auto_close int fd = openat(s->init.proc_fd, path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, errno, "user namespace: open %s", file);
+	int r = still_there(s, e);
+	if (r == 0 && write(fd, text.data, text.len) != (ssize_t)text.len) /* at once, or it is refused */
+		r = err_set(e, errno, "user namespace: write %s", file);
+	return r;
 }
 
 /* 1: the init has ended or is about to, and will say why when it is on record. */
@@ -174,9 +188,9 @@ static int map_users(struct launch_state *s, int sync, struct err *e)
 	if (r == 1)
 		return 0;
 	if (r == 0)
-		r = write_map(s->init.proc_fd, s->pid, "uid_map", spec->uid_maps, spec->n_uid_maps, e);
+		r = write_map(s, "uid_map", spec->uid_maps, spec->n_uid_maps, e);
 	if (r == 0)
-		r = write_map(s->init.proc_fd, s->pid, "gid_map", spec->gid_maps, spec->n_gid_maps, e);
+		r = write_map(s, "gid_map", spec->gid_maps, spec->n_gid_maps, e);
 	return r < 0 ? r : send_sync(sync, INIT_SYNC_MAPPED, e);
 }
 
@@ -216,6 +230,8 @@ static int record(struct launch_state *s, int sync, struct err *e)
 		r = proc_parse_start_time(stat, &m.start_ticks);
 	if (r < 0)
 		return err_set(e, -r, "read the start time of the container's init");
+	if ((r = still_there(s, e)) < 0)
+		return r;
 	r = io_send(s->init.report_fd, &m, sizeof(m), &s->pidfd, 1);
 	if (r < 0)
 		return err_set(e, -r, "report the container's init");

@@ -374,8 +374,23 @@ static int build_spec(struct start_job *job, struct err *e)
 	return r;
 }
 
+/* The inits of the containers whose namespaces this one joins; the spec names them by their pids. */
+static size_t find_joined(const struct container *c, int out[SPEC_NS_COUNT])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < SPEC_NS_COUNT; i++) {
+		struct container *other = c->config->ns[i].mode == CONFIG_NS_CONTAINER
+			? container_find(c->engine, c->config->ns[i].container, NULL)
+			: NULL;
+		if (other && other->pidfd >= 0)
+			out[n++] = other->pidfd;
+	}
+	return n;
+}
+
 static int launch(struct start_job *job, struct err *e)
 {
+	int joined[SPEC_NS_COUNT];
 	struct container *c = job->c;
 	struct engine *en = c->engine;
 	const struct seccomp_prog *seccomp = NULL;
@@ -398,6 +413,8 @@ static int launch(struct start_job *job, struct err *e)
 		.make_root = container_root_make,
 		.prepare = container_root_prepare,
 		.cookie = &job->root,
+		.joined_pidfds = joined,
+		.n_joined = find_joined(c, joined),
 	};
 	if ((r = launch_begin(&args, &job->launch, e)) < 0)
 		return r;

@@ -1,6 +1,7 @@
 /* What images, volumes and configurations have done to other runtimes; named by CVE. Needs root. After each of these the
  * fixture checks that the directory outside of every root is still empty and that the host's mounts are as they were. */
 #include "tests/support/launch_fixture.h"
+#include "base/sys.h"
 
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -407,6 +408,49 @@ static void race_for_a_subpath(void **state)
 	assert_true(started > 0); /* or nothing was tried */
 }
 
+/* A pid is a name that passes on: what had it when the namespace was chosen has to have it still when it is opened. */
+static void joined_pid_of_another(void **state)
+{
+	int p[2];
+	(void)state;
+	NEEDS_ROOT();
+	for (int reaped = 0; reaped < 2; reaped++) {
+		struct err e = { 0 };
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			for (;;)
+				pause();
+		}
+		int pidfd = sys_pidfd_open(pid, 0);
+		assert_true(pidfd >= 0);
+		if (reaped) {
+			assert_int_equal(kill(pid, SIGKILL), 0);
+			(void)sample_reap(pid);
+		}
+		assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+		struct spec *s = shell_spec(fix.root, "true");
+		/* "self" stands for the process that has got the pid since. */
+		s->ns[SPEC_NS_IPC] = (struct spec_namespace){ SPEC_NS_JOIN, "/proc/self/ns/ipc" };
+		struct launch_args args = launch_args_of(s, p[1]);
+		args.joined_pidfds = &pidfd;
+		args.n_joined = 1;
+		int code = sample_run(&args, &e);
+		if (!reaped)
+			assert_int_equal(code, 0);
+		else if (e.code != ESRCH || !strstr(e.text, "has ended"))
+			fail_msg("%d: %s", code, e.text);
+		spec_free(s);
+		(void)close(p[0]);
+		(void)close(p[1]);
+		(void)close(pidfd);
+		if (!reaped) {
+			assert_int_equal(kill(pid, SIGKILL), 0);
+			(void)sample_reap(pid);
+		}
+	}
+}
+
 /* The reaper is one program for all containers, in reach of each as /proc/1/exe: root inside must not make it a set-user-id
  * program that takes the next container's launch, and every exec, for somebody else. */
 static void reaper_is_nobodys_to_change(void **state)
@@ -432,6 +476,7 @@ static const struct CMUnitTest tests[] = {
 	launch_test(symlink_at_a_mounts_place),
 	launch_test(race_for_a_mounts_place),
 	launch_test(race_for_a_subpath),
+	launch_test(joined_pid_of_another),
 	launch_test(masks_are_not_the_images),
 	launch_test(nothing_is_mounted_in_proc),
 	launch_test(sysctl_ignores_a_fake_proc),
