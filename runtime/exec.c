@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/sys.h"
 #include "runtime/plan.h"
+#include "runtime/sealed.h"
 #include "runtime/vclone.h"
 
 #define FDS_MAX (STAGE_FD_TASKS + CGROUP_V1_MAX + 1)
@@ -33,7 +34,7 @@ int exec_stage_copy(struct err *e)
 {
 	// cppcheck-suppress comparePointers
 	size_t len = (size_t)(stage_image_end - stage_image);
-	return io_memfd_sealed("berth-stage", stage_image, len, true, e);
+	return sealed_program("berth-stage", stage_image, len, e);
 }
 
 int exec_stage_fd(struct err *e)

@@ -69,7 +69,7 @@ void exec_done(struct exec *x);
  * caller's /proc, which must be the host's. 1, 0 or -errno. */
 int exec_past_execve(pid_t pid);
 
-/* The stage program: a sealed memfd made at first use and kept for the life of the process; launch uses it for init: true. */
+/* The stage program: sealed (runtime/sealed.h), made at first use and kept for the life of the process; launch uses it for init: true. */
 int exec_stage_fd(struct err *e);
 /* Another one, the caller's. */
 int exec_stage_copy(struct err *e);

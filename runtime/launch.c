@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "runtime/exec.h"
 #include "runtime/launch_int.h"
+#include "runtime/sealed.h"
 #include "runtime/plan.h"
 
 /* struct launch.phase */
@@ -38,7 +39,7 @@ int launch_begin(const struct launch_args *args, struct launch *out, struct err 
 	int stage_fd = args->spec->init ? exec_stage_fd(e) : -1;
 	/* It stays as /proc/1/exe. What root in there does to a file that all share, a set-user-id bit say, would be done to
 	 * every exec of the host. */
-	if (stage_fd >= 0 && !io_memfd_is_immutable(stage_fd))
+	if (stage_fd >= 0 && !sealed_is_unchangeable(stage_fd))
 		stage_fd = own_stage = exec_stage_copy(e);
 	if (args->spec->init && stage_fd < 0)
 		return stage_fd;
