@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "runtime/exec.h"
 #include "supervisor/answers.h"
 #include "supervisor/attach.h"
@@ -23,6 +24,7 @@
 #include "supervisor/waiter.h"
 
 #define PHASE_NS   (10 * NS_PER_S)
+#define LOOK_NS	   NS_PER_S
 #define OVERALL_NS (30 * NS_PER_S)
 #define REAP_NS	   (2 * NS_PER_S) /* for a killed launcher to be gone */
 
@@ -35,7 +37,7 @@ struct start_job {
 	struct launch launch;
 	bool launched;
 	struct event *readable, *deadline, *launcher_gone;
-	int64_t until_ns, released_ns, released_mono_ns;
+	int64_t until_ns, phase_until_ns, released_ns, released_mono_ns;
 	bool has_exit; /* the process ended before we learned that it ran */
 	struct keeper_exit exit;
 	int exit_code; /* of a failed start */
@@ -71,8 +73,11 @@ static void job_free(struct start_job *job)
 
 static void arm_phase(struct start_job *job)
 {
-	int64_t left = job->until_ns - clock_mono_ns();
-	engine_timer_arm(job->deadline, left < PHASE_NS ? left : PHASE_NS);
+	int64_t now = clock_mono_ns(), left = job->until_ns - now;
+	if (left > PHASE_NS)
+		left = PHASE_NS;
+	job->phase_until_ns = now + left;
+	engine_timer_arm(job->deadline, job->released_ns && left > LOOK_NS ? LOOK_NS : left);
 }
 
 /* ---------------------------------------------------------------- failure */
@@ -89,7 +94,7 @@ void container_set_start_error(struct container *c, int exit_code, const char *a
 	else if (exit_code == 127 && argv0)
 		snprintf(text, sizeof(text),
 			"failed to start container: exec: \"%.200s\": no such file or directory", argv0);
-	else if (exit_code == 126 && argv0 && !strstr(e->text, "chdir to cwd"))
+	else if (exit_code == 126 && argv0 && text_has_prefix(e->text, "exec: "))
 		snprintf(text, sizeof(text),
 			"failed to start container: exec: \"%.200s\": %spermission denied", argv0,
 			e->code == EISDIR	     ? "is a directory: "
@@ -314,6 +319,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *cookie)
 	/* A neighbour in a shared pid namespace that may trace can hold the launch's socket open: the program runs all the same. */
 	if (job->released_ns && pid > 0 && exec_past_execve(pid) == 1) {
 		on_running(job);
+		return;
+	}
+	if (clock_mono_ns() < job->phase_until_ns) {
+		engine_timer_arm(job->deadline, LOOK_NS);
 		return;
 	}
 	(void)err_say(&e, ETIMEDOUT, "the start took too long");

@@ -28,6 +28,7 @@ struct exec_run {
 	bool begun;
 	struct cgroup group; /* its own; .path "" when it had to join the container's */
 	int stage_pidfd, pidfd;
+	int64_t until_ns; /* of the start */
 	struct event *report, *deadline, *stage_ended, *ended, *over;
 
 	/* exec_io.c */
