@@ -1,13 +1,16 @@
 #include "supervisor/exec_run.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/http.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/own.h"
 #include "base/sys.h"
@@ -164,10 +167,14 @@ static void on_over(evutil_socket_t fd, short what, void *cookie)
 	(void)fd;
 	(void)what;
 
-	if ((exec_io_is_stalled(run) && run->stream) || is_unreaped(run))
-		engine_timer_arm(run->over, DRAIN_NS);
-	else
+	bool stalled = exec_io_is_stalled(run) && run->stream;
+	if (!stalled && !is_unreaped(run)) {
 		exec_run_free(run);
+		return;
+	}
+	if (!stalled)
+		exec_io_close(run); /* nobody waits for what may never be reaped */
+	engine_timer_arm(run->over, DRAIN_NS);
 }
 
 static void on_stage_ended(evutil_socket_t fd, short what, void *cookie)
@@ -184,6 +191,30 @@ static void on_stage_ended(evutil_socket_t fd, short what, void *cookie)
 	finish_when_done(run);
 }
 
+/* Dead, and not ours to reap before the tracer that it has inside the container lets it go. The descriptor stays readable: look
+ * at it by the clock instead. How it ended is told by its status meanwhile (field 52 of proc(5)'s stat, as wait has it). */
+static void held_by_tracer(struct exec_run *run)
+{
+	char path[32], text[1024];
+	int code = 255;
+
+	free_event(&run->ended);
+	run->ended = watch(run, -1, 0, on_ended);
+	engine_timer_arm(run->ended, LOOK_NS);
+	if (run->x->has_exit_code)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)run->x->pid);
+	const char *last = io_read_text(AT_FDCWD, path, text, sizeof(text)) > 0 ? strrchr(text, ' ') : NULL;
+	if (last) {
+		int status = (int)strtol(last + 1, NULL, 10);
+		code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	}
+	set_code(run->x, code);
+	if (!run->over)
+		run->over = watch(run, -1, 0, on_over);
+	engine_timer_arm(run->over, DRAIN_NS);
+}
+
 static void on_ended(evutil_socket_t fd, short what, void *cookie)
 {
 	struct exec_run *run = cookie;
@@ -191,12 +222,14 @@ static void on_ended(evutil_socket_t fd, short what, void *cookie)
 	(void)fd;
 	(void)what;
 
-	if (reap(run->pidfd, &code) == 0)
+	if (reap(run->pidfd, &code) == 0) {
+		held_by_tracer(run);
 		return;
+	}
 	fault_point("supervisor.exec-ended");
 	free_event(&run->ended);
 	own_close(&run->pidfd);
-	if (run->x->has_exit_code) { /* of a start that failed */
+	if (run->x->has_exit_code) { /* of a start that failed, or known before we could reap it */
 		finish_when_done(run);
 		return;
 	}
