@@ -4,6 +4,7 @@
  *   spy look SECONDS [FILE]   without stopping them: whose program is a berth's, what it holds open, what is in its memory
  *   spy stop SECONDS [FILE]   the same with them stopped by ptrace, and goes on after that
  *   spy hold SECONDS            stops them by ptrace and keeps them so
+ *   spy trace SECONDS           traces whatever enters, lets it run, and never takes note of its end
  *   spy keep SECONDS            keeps a copy of every descriptor that they have
  *   spy write SECONDS           keeps their programs open, and tries to write to them all the time
  *
@@ -169,6 +170,11 @@ static void write_programs(void)
 
 static void attack(const char *mode, int pid, const char *needle)
 {
+	if (strcmp(mode, "trace") == 0) {
+		if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0)
+			seen[pid] = say("traced", pid, -1, NULL);
+		return;
+	}
 	bool stopping = strcmp(mode, "stop") == 0 || strcmp(mode, "hold") == 0;
 	if (stopping && !stop(pid))
 		return;
