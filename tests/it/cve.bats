@@ -418,7 +418,9 @@ masked() {
 	local root
 	root=$(spoilt dev)
 	rmdir "$root/dev"
-	ln -s "/proc/1/root$OUTSIDE" "$root/dev"
+	ln -s "../../../../../../..$OUTSIDE" "$root/dev"
+	refused "symbolic link: /dev" berth run --network none --rm "dir:$root" true
+	ln -sfn "/proc/1/root$OUTSIDE" "$root/dev"
 	refused "symbolic link: /dev" berth run --network none --rm "dir:$root" true
 	refused "symbolic link: /dev" berth run --network none --rm --device /dev/zero:/dev/nought "dir:$root" true
 }
