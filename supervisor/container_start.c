@@ -15,6 +15,7 @@
 #include "supervisor/config.h"
 #include "supervisor/container_files.h"
 #include "supervisor/container_root.h"
+#include "supervisor/debt.h"
 #include "supervisor/keeper.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/spec_build.h"
@@ -471,6 +472,8 @@ static void start_begin(struct container *c, bool by_policy, done_fn done, void 
 	answers_add(&job->answers, done, cookie);
 	c->start = job;
 	restart_cancel(c);
+	debt_forget_group(
+		c->engine, c->id); /* the launch makes it anew: to pay now would kill what runs in it */
 	fault_arm();
 	state_set_starting(&c->actual);
 	int r = store_save_state(c, &e);

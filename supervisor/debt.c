@@ -52,6 +52,16 @@ void debt_add_group(struct engine *en, const char *path)
 	engine_timer_arm(en->debt_timer, PAY_EVERY_NS);
 }
 
+void debt_forget_group(struct engine *en, const char *path)
+{
+	list_each_safe (struct debt, d, &en->debts, link) {
+		if (strcmp(d->path, path) != 0)
+			continue;
+		list_remove(&d->link);
+		free(d);
+	}
+}
+
 void debt_forget_all(struct engine *en)
 {
 	list_each_safe (struct debt, d, &en->debts, link) {

@@ -13,6 +13,8 @@
 void debt_add_group(struct engine *en, const char *path);
 /* One round now; how many are left. */
 unsigned debt_pay(struct engine *en);
+/* The group is somebody's again: whoever makes it anew kills what is left in it. */
+void debt_forget_group(struct engine *en, const char *path);
 void debt_forget_all(struct engine *en);
 
 #endif
