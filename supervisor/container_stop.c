@@ -18,7 +18,8 @@ struct stop_job {
 	struct container *c;
 	struct answers answers;
 	int sig;
-	int64_t timeout_ns; /* < 0: for ever */
+	int64_t timeout_ns; /* < 0: for ever; counted from the signal, which waits for a start under way */
+	int64_t until_ns;   /* monotonic: the end of the grace that runs */
 	bool announce;	    /* a stop, not a kill: says so in the end */
 	struct event *timer;
 	int kills;
@@ -64,22 +65,31 @@ static void on_timer(evutil_socket_t fd, short what, void *cookie)
 	job_free(job);
 }
 
-static void send_signal(struct stop_job *job)
+/* The earliest end of all graces holds. */
+static void give_grace(struct stop_job *job, int64_t timeout_ns)
+{
+	int64_t until = timeout_ns < 0 ? INT64_MAX : clock_mono_ns() + timeout_ns;
+
+	if (job->kills > 0 || until >= job->until_ns)
+		return;
+	job->until_ns = until;
+	engine_timer_arm(job->timer, timeout_ns);
+}
+
+static void send_signal(struct stop_job *job, int sig, int64_t timeout_ns)
 {
 	struct container *c = job->c;
 
 	if (c->exit)
 		return; /* it is over; the rest is drained */
-	engine_emit(c->engine, "kill", c, job->sig);
-	if (job->sig == SIGKILL) {
+	engine_emit(c->engine, "kill", c, sig);
+	if (sig == SIGKILL) {
 		kill_group(job);
 		return;
 	}
 	if (c->pidfd >= 0)
-		(void)sys_pidfd_send_signal(c->pidfd, job->sig); /* -ESRCH: its exit is on the way */
-	fault_point("supervisor.stop");
-	if (job->timeout_ns >= 0)
-		engine_timer_arm(job->timer, job->timeout_ns);
+		(void)sys_pidfd_send_signal(c->pidfd, sig); /* -ESRCH: its exit is on the way */
+	give_grace(job, timeout_ns);
 }
 
 /* In back-off nothing runs: the wait is called off. */
@@ -100,21 +110,37 @@ static void want_stopped(struct container *c)
 	container_save_config(c);
 }
 
+static bool is_stricter(int64_t timeout_ns, int64_t than_ns)
+{
+	return timeout_ns >= 0 && (than_ns < 0 || timeout_ns < than_ns);
+}
+
+/* One more who waits. Its signal is sent too, and who is less patient than the first is not held up by that one. */
+static void stop_join(struct stop_job *job, int sig, int64_t timeout_ns)
+{
+	struct container *c = job->c;
+
+	if (job->sig == SIGKILL)
+		return;
+	if (sig == SIGKILL)
+		job->sig = sig;
+	if (!c->start)
+		send_signal(job, sig, timeout_ns);
+	else if (sig == SIGKILL)
+		start_abort(c, "killed while it was starting");
+	else if (is_stricter(timeout_ns, job->timeout_ns))
+		job->timeout_ns = timeout_ns;
+}
+
 static void stop_begin(
 	struct container *c, int sig, int64_t timeout_ns, bool announce, done_fn done, void *cookie)
 {
 	struct stop_job *job = c->stop;
 
-	if (job) { /* one more who waits; a stricter wish sharpens what is under way */
+	if (job) {
 		answers_add(&job->answers, done, cookie);
 		job->announce |= announce;
-		if (sig == SIGKILL && job->sig != SIGKILL) {
-			job->sig = sig;
-			if (c->start)
-				start_abort(c, "killed while it was starting");
-			else
-				send_signal(job);
-		}
+		stop_join(job, sig, timeout_ns);
 		return;
 	}
 	job = calloc(1, sizeof(*job));
@@ -123,13 +149,14 @@ static void stop_begin(
 	job->c = c;
 	job->sig = sig;
 	job->timeout_ns = timeout_ns;
+	job->until_ns = INT64_MAX;
 	job->announce = announce;
 	answers_add(&job->answers, done, cookie);
 	c->stop = job;
 	if (c->start && sig == SIGKILL)
 		start_abort(c, "killed while it was starting");
 	else if (!c->start)
-		send_signal(job);
+		send_signal(job, sig, timeout_ns);
 }
 
 void stop_after_start(struct container *c)
@@ -137,7 +164,7 @@ void stop_after_start(struct container *c)
 	if (!c->stop)
 		return;
 	if (c->actual.running && !c->actual.restarting)
-		send_signal(c->stop);
+		send_signal(c->stop, c->stop->sig, c->stop->timeout_ns);
 	else
 		stop_after_exit(c); /* it never ran */
 }
