@@ -82,6 +82,8 @@ void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn
 void container_kill(struct container *c, int sig, done_fn done, void *cookie);
 /* -EBUSY: running without force, or a removal is already in progress. */
 void container_remove(struct container *c, bool force, bool volumes, done_fn done, void *cookie);
+/* By force; a removal that is in progress already is waited for, and its answer is ours. */
+void container_remove_or_join(struct container *c, bool volumes, done_fn done, void *cookie);
 int container_resize(struct container *c, unsigned width, unsigned height, struct err *e);
 /* Full path of the log file. malloc'd; NULL when memory is out. */
 char *container_log_path(const struct container *c);

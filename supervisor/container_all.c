@@ -37,7 +37,7 @@ static void begin_round(struct all_job *job)
 	list_each (struct container, c, &job->engine->containers, link) {
 		job->left++;
 		if (job->removing)
-			container_remove(c, true, true, one_done, job);
+			container_remove_or_join(c, true, one_done, job);
 		else
 			container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, one_done, job);
 	}

@@ -210,3 +210,13 @@ void container_remove(struct container *c, bool force, bool volumes, done_fn don
 	else
 		remove_now(job);
 }
+
+void container_remove_or_join(struct container *c, bool volumes, done_fn done, void *cookie)
+{
+	if (!c->remove) {
+		container_remove(c, true, volumes, done, cookie);
+		return;
+	}
+	c->remove->volumes |= volumes; /* no help when they are being removed already */
+	answers_add(&c->remove->answers, done, cookie);
+}

@@ -79,7 +79,7 @@ static void item_stopped(void *cookie, int r, const struct err *e)
 	if (r == 0)
 		project_say(item->job, item->name, "Stopped");
 	if (c)
-		container_remove(c, true, true, item_removed, item);
+		container_remove_or_join(c, true, item_removed, item);
 	else
 		item_gone(item, 0, NULL);
 }

@@ -72,7 +72,7 @@ static void replaced_stopped(void *cookie, int r, const struct err *e)
 	if (r < 0 && r != -EALREADY)
 		fail(j, e);
 	else if (old)
-		container_remove(old, true, false, replaced_removed, j);
+		container_remove_or_join(old, false, replaced_removed, j);
 	else
 		make(j);
 }
