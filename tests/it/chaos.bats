@@ -24,7 +24,7 @@ setup_file() {
 teardown_file() { end_suite; }
 teardown() { remove_all; }
 
-descriptors() { ls -l "/proc/$(supervisor_pid)/fd" | sed 's/.* -> //' | sed -E 's/[0-9]+/N/g' | sort | uniq -c; }
+descriptors() { ls -l "/proc/$(supervisor_pid)/fd" "/proc/$(keeper_pid)/fd" | sed -n 's/.* -> //p' | sed -E 's/[0-9]+/N/g' | sort | uniq -c; }
 groups_of_suite() { find /sys/fs/cgroup -type d -path "*/$SUITE_NAME*" -printf '%P\n' | sort; }
 same_as() { [ "$("$2")" = "$(cat "$1")" ]; } # same_as FILE COMMAND
 
@@ -34,10 +34,10 @@ warm_up() {
 	berth rm -f warm
 }
 
-chaos() { # chaos CLIENTS KILLS
+chaos() { # chaos CLIENTS KILLS [COMMAND...]: under that command
 	local n=${BERTH_N:-400} seed=${BERTH_SEED:-1}
 	echo "seed $seed, $n operations"
-	"$BERTH_BUILD/tool/chaos" "${BERTH_HOST#unix://}" "dir:$ROOT" "$SUITE_DIR/run/supervisor.pid" \
+	"${@:3}" "$BERTH_BUILD/tool/chaos" "${BERTH_HOST#unix://}" "dir:$ROOT" "$SUITE_DIR/run/supervisor.pid" \
 		"$SUITE_DIR/project/compose.yaml" "$1" "$n" "$seed" "$2" "$SLOW" $BERTH_CHAOS_VERBOSE
 }
 
@@ -69,6 +69,16 @@ settle_to() { # settle_to FILE COMMAND
 	settle_to "$SUITE_DIR/descriptors" descriptors
 	settle_to "$SUITE_DIR/groups" groups_of_suite
 	[ -z "$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/run/containers" "$SUITE_DIR/data/logs" -mindepth 1)" ]
+}
+
+@test "the daemon's end comes through in the middle of it" {
+	chaos 6 0 timeout 3 > /dev/null 2>&1 & # what is asked of a daemon that ends may break
+	sleep 1.5
+	stop_daemon
+	wait $! || true
+	assert_nothing_left
+	[ -z "$(find "$SUITE_DIR/data/logs" -mindepth 1)" ]
+	start_daemon
 }
 
 @test "a stop that waits for ever does not hold up a less patient one" {
