@@ -121,8 +121,8 @@ static int log_options(
 				keys[i], text);
 	}
 	if (api_query_bool(call, "follow") && c->actual.running)
-		return err_say(
-			e, ENOSYS, "following the logs of a running container is not built yet (leave -f out)");
+		return err_say(e, ENOSYS,
+			"following the logs of a running container is not built yet (leave -f out)");
 	return 0;
 }
 
