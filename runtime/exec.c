@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "base/buf.h"
@@ -216,9 +215,7 @@ static int running(struct exec *x, struct exec_result *out, struct err *e)
 /* The master end of a pseudoterminal, and asked for: anything else was sent by somebody in the container. */
 static bool is_console(const struct exec *x, int fd)
 {
-	struct stat st;
-	return (x->phase & (PHASE_TERMINAL | PHASE_CONSOLE)) == PHASE_TERMINAL && fstat(fd, &st) == 0 &&
-		S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2);
+	return (x->phase & (PHASE_TERMINAL | PHASE_CONSOLE)) == PHASE_TERMINAL && plan_is_console(fd);
 }
 
 static int ended(struct exec *x, struct exec_result *out, struct err *e)

@@ -67,7 +67,11 @@ int launch_begin(const struct launch_args *args, struct launch *out, struct err 
 	if (pid < 0)
 		return err_set(e, code, "launch: clone the launcher");
 	*out = (struct launch){
-		.sock = take_fd(&ours), .launcher_pidfd = pidfd, .launcher_pid = pid, .phase = PHASE_BEGUN
+		.sock = take_fd(&ours),
+		.launcher_pidfd = pidfd,
+		.launcher_pid = pid,
+		.phase = PHASE_BEGUN,
+		.wants_console = args->spec->process.terminal,
 	};
 	return 0;
 }
@@ -97,10 +101,11 @@ static int launcher_failed(
 	struct launch *l, struct launch_failed_msg *m, struct launch_result *out, struct err *e)
 {
 	m->text[sizeof(m->text) - 1] = '\0';
-	(void)err_say(e, m->err, "%s", m->text);
+	plan_clean_text(m->text);
+	(void)err_say(e, m->err > 0 && m->err < 4096 ? m->err : EPROTO, "%s", m->text);
 	if (l->phase == PHASE_BEGUN)
 		out->pid = m->pid;
-	return failed(l, out, m->exit_code);
+	return failed(l, out, m->exit_code == 126 || m->exit_code == 127 ? m->exit_code : 128);
 }
 
 /* One message; 1: it says nothing to the caller, look for the next. */
@@ -129,8 +134,10 @@ static int take_message(
 		(void)plan_error(&m->stage, &code, e);
 		return failed(l, out, code);
 	case STAGE_CONSOLE:
-		if (l->phase != PHASE_INIT || *fd < 0)
+		/* The init may be in a pid namespace with others that can make it say what they like. */
+		if (l->phase != PHASE_INIT || *fd < 0 || !l->wants_console || !plan_is_console(*fd))
 			return bad_message(l, out, e);
+		l->wants_console = false;
 		out->event = LAUNCH_CONSOLE;
 		out->console_fd = take_fd(fd);
 		return 0;

@@ -69,7 +69,8 @@ struct launch {
 	int sock; /* watch for reading */
 	int launcher_pidfd;
 	pid_t launcher_pid;
-	unsigned phase; /* private */
+	unsigned phase; /* private, as is the next */
+	bool wants_console;
 };
 
 enum launch_event { LAUNCH_INIT, LAUNCH_CONSOLE, LAUNCH_READY, LAUNCH_RUNNING, LAUNCH_FAILED };

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 /* The plan under construction; its header is addressed anew after each append, since the buffer moves. */
 struct builder {
@@ -202,6 +204,19 @@ int plan_build(const struct spec_process *process, const struct seccomp_prog *se
 	return r < 0 ? err_say(e, -r, "process: cannot be expressed as a plan") : 0;
 }
 
+void plan_clean_text(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+bool plan_is_console(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2);
+}
+
 int plan_error(const struct stage_msg *m, int *exit_code, struct err *e)
 {
 	char text[STAGE_TEXT_MAX], step[sizeof(m->step)];
@@ -210,9 +225,7 @@ int plan_error(const struct stage_msg *m, int *exit_code, struct err *e)
 	memcpy(text, m->text, sizeof(text));
 	memcpy(step, m->step, sizeof(step));
 	text[sizeof(text) - 1] = step[sizeof(step) - 1] = '\0';
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	plan_clean_text(text);
 	for (char *c = step; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
 			*c = '?';

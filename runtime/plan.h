@@ -34,5 +34,10 @@ int plan_build(const struct spec_process *process, const struct seccomp_prog *se
 /* A STAGE_FAILED message as it came over the socket. It may have been written by somebody inside the container, so nothing
  * in it is believed: returns a valid -errno, the text without control characters, *exit_code one of 126, 127, 128. */
 int plan_error(const struct stage_msg *m, int *exit_code, struct err *e);
+/* The same for text alone: control characters become '?', file names of an image among them. */
+void plan_clean_text(char *text);
+/* The descriptor of a STAGE_CONSOLE message: the master end of a pseudoterminal? Anything else was sent by somebody inside, and
+ * reading it might never return. */
+bool plan_is_console(int fd);
 
 #endif

@@ -2,11 +2,13 @@
  * fixture checks that the directory outside of every root is still empty and that the host's mounts are as they were. */
 #include "tests/support/launch_fixture.h"
 #include "base/sys.h"
+#include "runtime/launch_int.h"
 
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
@@ -451,6 +453,53 @@ static void joined_pid_of_another(void **state)
 	}
 }
 
+/* What a tracer in a shared pid namespace could write into a launch's socket is not believed. */
+static void forged_reports(void **state)
+{
+	struct stage_msg console = { .type = STAGE_CONSOLE };
+	struct launch_failed_msg said = {
+		.type = LAUNCH_MSG_FAILED, .err = -5, .exit_code = 0, .text = "a\nlevel=error\x1b[2J"
+	};
+	struct launch_result r;
+	(void)state;
+	NEEDS_ROOT();
+	for (int round = 0; round < 5; round++) {
+		struct err e = { 0 };
+		int pair[2], host = open("/etc/hostname", O_RDONLY | O_CLOEXEC);
+		int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+		assert_true(host >= 0 && master >= 0);
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+		struct launch l = { .sock = pair[0],
+			.launcher_pidfd = -1,
+			.phase = 1 /* init */,
+			.wants_console = round != 1 };
+		if (round < 3)
+			assert_int_equal(
+				io_send(pair[1], &console, sizeof(console), round == 0 ? &host : &master, 1),
+				0);
+		else
+			assert_int_equal(io_send(pair[1], &said, sizeof(said), NULL, 0), 0);
+		assert_int_equal(launch_receive(&l, &r, &e), 0);
+		if (round == 2) { /* once, and no more */
+			assert_int_equal(r.event, LAUNCH_CONSOLE);
+			(void)close(r.console_fd);
+			assert_int_equal(io_send(pair[1], &console, sizeof(console), &master, 1), 0);
+			assert_int_equal(launch_receive(&l, &r, &e), 0);
+		}
+		assert_int_equal(r.event, LAUNCH_FAILED);
+		assert_int_equal(r.exit_code, 128);
+		assert_int_equal(r.console_fd, -1);
+		assert_true(e.code > 0);
+		if (round >= 3)
+			assert_string_equal(e.text, "a?level=error?[2J");
+		launch_done(&l);
+		(void)close(pair[1]);
+		(void)close(host);
+		(void)close(master);
+	}
+}
+
 /* The reaper is one program for all containers, in reach of each as /proc/1/exe: root inside must not make it a set-user-id
  * program that takes the next container's launch, and every exec, for somebody else. */
 static void reaper_is_nobodys_to_change(void **state)
@@ -477,6 +526,7 @@ static const struct CMUnitTest tests[] = {
 	launch_test(race_for_a_mounts_place),
 	launch_test(race_for_a_subpath),
 	launch_test(joined_pid_of_another),
+	launch_test(forged_reports),
 	launch_test(masks_are_not_the_images),
 	launch_test(nothing_is_mounted_in_proc),
 	launch_test(sysctl_ignores_a_fake_proc),
