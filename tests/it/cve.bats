@@ -260,10 +260,11 @@ cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 	root=$(spoilt dstfile)
 	ln -s "../../../../../../..$OUTSIDE/file" "$root/relative"
 	ln -s "/proc/1/root$OUTSIDE/file" "$root/magic"
+	ln -s "/proc/1/root$OUTSIDE" "$root/magic-dir"
 	ln -sfn "/proc/1/root$OUTSIDE/hosts" "$root/etc/hosts" # one that we mount ourselves
 	ln -sfn "/proc/1/root$OUTSIDE/resolv" "$root/etc/resolv.conf"
 	echo text > "$SUITE_DIR/file"
-	for place in /relative /magic; do
+	for place in /relative /magic /magic-dir/file; do
 		run timeout $((20 * SLOW)) berth run --network none --rm -v "$SUITE_DIR/file:$place:ro" "dir:$root" true
 		[ -z "$(ls -A "$OUTSIDE")" ]
 	done
