@@ -242,7 +242,7 @@ cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 	root=$(spoilt dst)
 	ln -s "$up$OUTSIDE" "$root/relative"
 	ln -s "$OUTSIDE" "$root/absolute"
-	ln -s "/proc/1/root$OUTSIDE" "$root/magic"
+	ln -s "/proc/$(supervisor_pid)/root$OUTSIDE" "$root/magic"
 	local place
 	for place in /relative /relative/x/y /absolute /absolute/x/y /magic/x /magic; do
 		run timeout $((20 * SLOW)) berth run --network none --rm -v "$SUITE_DIR/shared:$place" "dir:$root" true
@@ -259,10 +259,10 @@ cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 	local root place
 	root=$(spoilt dstfile)
 	ln -s "../../../../../../..$OUTSIDE/file" "$root/relative"
-	ln -s "/proc/1/root$OUTSIDE/file" "$root/magic"
-	ln -s "/proc/1/root$OUTSIDE" "$root/magic-dir"
-	ln -sfn "/proc/1/root$OUTSIDE/hosts" "$root/etc/hosts" # one that we mount ourselves
-	ln -sfn "/proc/1/root$OUTSIDE/resolv" "$root/etc/resolv.conf"
+	ln -s "/proc/$(supervisor_pid)/root$OUTSIDE/file" "$root/magic"
+	ln -s "/proc/$(supervisor_pid)/root$OUTSIDE" "$root/magic-dir"
+	ln -sfn "/proc/$(supervisor_pid)/root$OUTSIDE/hosts" "$root/etc/hosts" # one that we mount ourselves
+	ln -sfn "/proc/$(supervisor_pid)/root$OUTSIDE/resolv" "$root/etc/resolv.conf"
 	echo text > "$SUITE_DIR/file"
 	for place in /relative /magic /magic-dir/file; do
 		run timeout $((20 * SLOW)) berth run --network none --rm -v "$SUITE_DIR/file:$place:ro" "dir:$root" true
@@ -274,7 +274,7 @@ cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 	local dir=$SUITE_DIR/race i n=${BERTH_N:-60} started=0
 	[ "$SLOW" -eq 1 ] || n=10
 	mkdir -p "$dir/place"
-	ln -s "/proc/1/root$OUTSIDE" "$dir/link"
+	ln -s "/proc/$(supervisor_pid)/root$OUTSIDE" "$dir/link"
 	brun -d --name swapper -v "$dir:/vol" -v "$TOOLS:/tool:ro" "$(image)" /tool/swap /vol place link > /dev/null
 	wait_until 10 logged swapper swapping
 	for ((i = 0; i < n; i++)); do
