@@ -391,6 +391,29 @@ static int read_oom_score(const json_t *host, struct config *c, struct err *e)
 	return r;
 }
 
+/* Each is a line, or a word of one, in a file of the container's /etc: another line would be somebody else's. */
+static int check_words(const char *key, char *const *words, struct err *e)
+{
+	for (; *words; words++)
+		for (const char *p = *words; *p || p == *words; p++)
+			if ((unsigned char)*p <= ' ' || *p == 0x7f)
+				return err_say(e, EINVAL, HOST ".%s: \"%s\" is not one word", key, *words);
+	return 0;
+}
+
+static int check_files(const struct config *c, struct err *e)
+{
+	const struct {
+		const char *key;
+		char **words;
+	} lists[] = { { "ExtraHosts", c->extra_hosts }, { "Dns", c->dns }, { "DnsSearch", c->dns_search },
+		{ "DnsOptions", c->dns_options } };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(lists); i++)
+		r = check_words(lists[i].key, lists[i].words, e);
+	return r;
+}
+
 static int check_extra_hosts(const struct config *c, struct err *e)
 {
 	for (char **h = c->extra_hosts; *h; h++) {
@@ -424,5 +447,7 @@ int config_read_host(const json_t *host, struct config *c, struct err *e)
 		r = read_words(host, c, e);
 	if (r == 0)
 		r = read_oom_score(host, c, e);
-	return r < 0 ? r : check_extra_hosts(c, e);
+	if (r == 0)
+		r = check_extra_hosts(c, e);
+	return r < 0 ? r : check_files(c, e);
 }

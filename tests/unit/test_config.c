@@ -171,6 +171,10 @@ static void docker_texts_for_the_rest(void **state)
 			"=invalid device cgroup rule format: 'c 1:3'" },
 		{ "\"DeviceCgroupRules\":[\"d 1:3 r\"]", EINVAL, "invalid device cgroup rule format" },
 		{ "\"DeviceCgroupRules\":[\"c 1*:3 r\"]", EINVAL, "invalid device cgroup rule format" },
+		{ "\"ExtraHosts\":[\"a\\nb 6.6.6.6 c:1.2.3.4\"]", EINVAL, "HostConfig.ExtraHosts: " },
+		{ "\"Dns\":[\"1.1.1.1\\nnameserver 6.6.6.6\"]", EINVAL, "is not one word" },
+		{ "\"DnsSearch\":[\"a b\"]", EINVAL, "HostConfig.DnsSearch: \"a b\" is not one word" },
+		{ "\"DnsOptions\":[\"\"]", EINVAL, "HostConfig.DnsOptions: \"\" is not one word" },
 		{ "\"ExtraHosts\":[\"db\"]", EINVAL, "=bad format for add-host: \"db\"" },
 	};
 	check_bad(t, ARRAY_LEN(t), true);
