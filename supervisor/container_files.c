@@ -1,8 +1,10 @@
 #include "supervisor/container_files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/io.h"
@@ -25,10 +27,10 @@ static int hosts(const struct container *c, struct buf *out)
 	if (!host || io_read_file(AT_FDCWD, "/etc/hosts", HOST_FILE_MAX, out, NULL) < 0)
 		r = buf_puts(out, loopback);
 	for (char **x = c->config->extra_hosts; r == 0 && *x;
-		x++) { /* "NAME:ADDRESS", the address may have colons */
-		const char *colon = strchr(*x, ':');
-		if (colon)
-			r = buf_printf(out, "%s\t%.*s\n", colon + 1, (int)(colon - *x), *x);
+		x++) { /* "NAME:ADDRESS" or "NAME=ADDRESS", the address may have colons */
+		size_t n = strcspn(*x, "=:");
+		if ((*x)[n])
+			r = buf_printf(out, "%s\t%.*s\n", *x + n + 1, (int)n, *x);
 	}
 	return r;
 }
@@ -65,15 +67,19 @@ int container_files_write(struct container *c, char *out_paths[CONTAINER_FILES],
 {
 	static int (*const fill[CONTAINER_FILES])(
 		const struct container *c, struct buf *out) = { hosts, hostname, resolv_conf };
-	auto_close int dirfd = openat(c->engine->run_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = dirfd < 0 ? err_set(e, errno, "open record of %.12s", c->id) : 0;
+	/* Root inside writes what it likes to them, as far as the file system goes. So they are with the writable layer, and
+	 * not in the run root, which is memory and holds the records of all containers. */
+	if (mkdirat(c->engine->data_dirfd, c->id, 0700) < 0 && errno != EEXIST)
+		return err_set(e, errno, "make directory of %.12s", c->id);
+	auto_close int dirfd = openat(c->engine->data_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = dirfd < 0 ? err_set(e, errno, "open directory of %.12s", c->id) : 0;
 
 	for (int i = 0; i < CONTAINER_FILES; i++)
 		out_paths[i] = NULL;
 	for (int i = 0; r == 0 && i < CONTAINER_FILES; i++) {
 		auto_(buf) struct buf text = { 0 };
 		if (fill[i](c, &text) < 0 ||
-			asprintf(&out_paths[i], "%s/containers/%s/%s", c->engine->options.run_root, c->id,
+			asprintf(&out_paths[i], "%s/containers/%s/%s", c->engine->options.data_root, c->id,
 				names[i]) < 0) {
 			out_paths[i] = NULL;
 			r = err_set(e, ENOMEM, "write /etc/%s", names[i]);
@@ -89,8 +95,10 @@ int container_files_write(struct container *c, char *out_paths[CONTAINER_FILES],
 
 void container_files_remove(struct container *c)
 {
-	auto_close int dirfd = openat(c->engine->run_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int dirfd = openat(c->engine->data_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (int i = 0; dirfd >= 0 && i < CONTAINER_FILES; i++)
-		(void)unlinkat(dirfd, names[i], 0); /* the record's removal takes what this leaves */
+		(void)unlinkat(dirfd, names[i], 0); /* the container's removal takes what this leaves */
+	if (dirfd >= 0) /* of one that has no layer there: next to nothing is left to remove then */
+		(void)unlinkat(c->engine->data_dirfd, c->id, AT_REMOVEDIR);
 }

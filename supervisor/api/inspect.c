@@ -97,7 +97,7 @@ json_t *inspect_container(const struct container *c)
 	static const char *const files[] = { "resolv.conf", "hostname", "hosts" };
 	(void)snprintf(name, sizeof(name), "/%s", c->name);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		(void)snprintf(file[i], sizeof(file[i]), "%s/containers/%s/%s", c->engine->options.run_root,
+		(void)snprintf(file[i], sizeof(file[i]), "%s/containers/%s/%s", c->engine->options.data_root,
 			c->id, files[i]);
 
 	json_t *o = json_pack(

@@ -16,3 +16,16 @@ teardown() { remove_all; }
 		[[ "$output" == *"subpath $link"* ]]
 	done
 }
+
+@test "what root writes to /etc/hosts does not fill the file system of everybody's records" {
+	berth run -d --network none --name full --add-host a:1.2.3.4 --add-host b=::5 "dir:$ROOT" sleep 100
+	[ "$(berth exec full tail -n 2 /etc/hosts)" = $'1.2.3.4\ta\n::5\tb' ]
+	local file
+	for file in hosts hostname resolv.conf; do
+		berth exec full sh -c "head -c 1000000 /dev/zero >> /etc/$file"
+	done
+	[ "$(du -sk "$SUITE_DIR/run" | cut -f1)" -lt 1000 ]
+	[[ "$(berth inspect full)" == *'"HostsPath": "'"$SUITE_DIR/data/"* ]]
+	berth rm -f full
+	[ -z "$(ls "$SUITE_DIR/data/containers")" ]
+}
