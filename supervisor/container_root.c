@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -60,11 +61,15 @@ static int open_userns(const struct config *c, struct err *e)
 {
 	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	char path[64];
-	pid_t pid = sys_clone3(&args);
+	pid_t self = getpid(), pid = sys_clone3(&args);
 
 	if (pid < 0)
 		return err_set(e, errno, "make user namespace");
 	if (pid == 0) {
+		/* A launcher that takes too long is killed: its helper would stay for ever, with all that it had open. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != self)
+			_exit(1);
 		for (;;)
 			pause();
 	}
