@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -57,11 +59,22 @@ static int verify_null(int fd)
 	return S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3) ? 0 : -ENODEV;
 }
 
+/* It lies over what is masked, of every container, and CAP_SYS_ADMIN inside makes the mask's mount writable again; it does not
+ * come with CAP_LINUX_IMMUTABLE. Where we cannot, the read-only mount has to do. */
+static void make_immutable(int root, const char *name)
+{
+	int flags = FS_IMMUTABLE_FL;
+	auto_close int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 static int fill_template(int root, struct err *e)
 {
 	if (mkdirat(root, "proc", 0555) < 0 || mkdirat(root, "sys", 0555) < 0 ||
 		mkdirat(root, INIT_ROOT + 1, 0700) < 0 || mkdirat(root, INIT_EMPTY + 1, 0555) < 0)
 		return err_set(e, errno, "make directories of the launch root");
+	make_immutable(root, INIT_EMPTY + 1);
 	if (mknodat(root, INIT_NULL + 1, S_IFCHR | 0666, makedev(1, 3)) == 0)
 		return fchmodat(root, INIT_NULL + 1, 0666, 0) < 0
 			? err_set(e, errno, "set mode of %s", INIT_NULL)

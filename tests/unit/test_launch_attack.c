@@ -378,6 +378,15 @@ static void shared_objects_are_read_only(void **state)
 	expect_code(&r, 0);
 	run_spec(shell_spec(fix.root, "stat -c %a /proc/timer_list; ls /sys/firmware | wc -l"), &r);
 	expect_output(&r, "666\n0\n");
+	/* Nor one that may make the mounts writable again. */
+	s = shell_spec(fix.root,
+		"mount -o remount,bind,rw /proc/acpi && touch /proc/acpi/x; mkdir /proc/acpi/d; chmod 777 /proc/acpi; true");
+	s->process.caps.bounding |= UINT64_C(1) << CAP_SYS_ADMIN;
+	s->process.caps.effective = s->process.caps.permitted = s->process.caps.bounding;
+	run_spec(s, &r);
+	expect_code(&r, 0);
+	run_spec(shell_spec(fix.root, "stat -c %a /proc/acpi; ls /proc/acpi | wc -l"), &r);
+	expect_output(&r, "555\n0\n");
 }
 
 /* CVE-2017-1002101, CVE-2021-25741: another container of the same volume swaps the part of it that is to be mounted. */
