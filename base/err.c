@@ -40,6 +40,9 @@ static void format(char out[ERR_TEXT_MAX], const char *fmt, va_list ap)
 {
 	if (vsnprintf(out, ERR_TEXT_MAX, fmt, ap) < 0)
 		out[0] = '\0'; /* no text is better than none of the error */
+	for (char *c = out; *c; c++)
+		if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f)
+			*c = '?';
 }
 
 int err_set(struct err *e, int code, const char *fmt, ...)

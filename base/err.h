@@ -13,6 +13,7 @@
  * Errors:  the return value is always -e->code and never 0; a code of 0 is our own
  *          bug and becomes EIO. When the text is too long the context is cut at the
  *          front, so the cause stays whole.
+ * Text:    for a terminal too, and what it names may be a file of an attacker's: control characters become '?'.
  * Context: any, forked children included (vsnprintf and strerrordesc_np only).
  */
 #ifndef BASE_ERR_H

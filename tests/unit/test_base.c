@@ -58,6 +58,9 @@ static void errors_read_from_outside_in(void **state)
 	assert_string_equal(e.text, "no such signal: FOO");
 	assert_int_equal(err_set(&e, 0, "a bug of ours"), -EIO);
 	assert_int_equal(err_set(NULL, EPERM, "nobody listens"), -EPERM);
+	(void)err_set(
+		&e, ENOENT, "open %s", "a\x1b]0;x\x07\nb\x7f"); /* a file name that talks to a terminal */
+	assert_string_equal(e.text, "open a?]0;x?\nb?: No such file or directory");
 }
 
 static void a_long_context_gives_way_to_the_cause(void **state)
