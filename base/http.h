@@ -142,6 +142,9 @@ void http_stream_set(struct http_stream *s, const struct http_stream_ops *ops, v
 int http_stream_write(struct http_stream *s, const void *data, size_t len);
 size_t http_stream_pending(const struct http_stream *s);
 void http_stream_pause_read(struct http_stream *s);
+/* For a pause that may last: on_close comes all the same when the peer goes altogether and has left nothing unread.
+ * Until reading is resumed. */
+void http_stream_watch_paused(struct http_stream *s);
 void http_stream_resume_read(struct http_stream *s);
 /* End our sending direction after what is queued; reading goes on (a client's end of stdin). */
 void http_stream_shutdown(struct http_stream *s);

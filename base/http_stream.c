@@ -57,6 +57,13 @@ static void stream_end(struct http_stream *s)
 
 /* ---------------------------------------------------------------- input */
 
+static bool nothing_unread(const struct http_stream *s)
+{
+	int queued = 0;
+	return evbuffer_get_length(bufferevent_get_input(s->bev)) == 0 &&
+		(ioctl(s->fd, FIONREAD, &queued) < 0 || queued == 0);
+}
+
 static bool may_deliver(const struct http_stream *s)
 {
 	return !s->ended && (s->finishing || (s->ops && !s->paused));
@@ -152,7 +159,7 @@ static void stream_step(struct http_stream *s)
 	deliver_input(s);
 	tell_drain(s);
 	flush_step(s);
-	bool over = s->broken || (s->gone && s->eof_told);
+	bool over = s->broken || (s->gone && (s->eof_told || (s->paused && nothing_unread(s))));
 	if (!s->ended && over) {
 		if (!s->finishing && s->ops && s->ops->on_close)
 			s->ops->on_close(s, s->error, s->cookie);
@@ -335,11 +342,20 @@ void http_stream_pause_read(struct http_stream *s)
 	regulate(s);
 }
 
+void http_stream_watch_paused(struct http_stream *s)
+{
+	/* Without a watch (no descriptor left) a peer that is gone is seen when reading goes on. */
+	if (s->paused)
+		(void)http_watch_start(&s->watch, s->setup.base, s->fd, on_watch, s);
+}
+
 void http_stream_resume_read(struct http_stream *s)
 {
 	if (!s->paused)
 		return;
 	s->paused = false;
+	if (!s->eof)
+		http_watch_stop(&s->watch); /* it would be woken by all that is read */
 	kick(s);
 }
 

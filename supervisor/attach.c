@@ -292,6 +292,8 @@ int attach_start(struct container *c, struct http_stream *s, const struct attach
 	http_stream_set(s, &ops, a);
 	if (a->o.use_stdin)
 		pause_if_full(a);
+	if (a->input_paused)
+		http_stream_watch_paused(s); /* the container may never be started */
 	if (o->stream)
 		engine_emit(c->engine, "attach", c, 0);
 	return 0;

@@ -98,3 +98,13 @@ settle_to() { # settle_to FILE COMMAND
 	wait $! || { cat "$SUITE_DIR/first"; return 1; }
 	[ -z "$(berth ps -aq)" ]
 }
+
+@test "clients that attached to a container which is never started are let go when they leave" {
+	berth create -i --name never --network none "dir:$ROOT" cat
+	descriptors > "$SUITE_DIR/descriptors"
+	for i in 1 2 3; do
+		printf 'POST /containers/never/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: b\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n' |
+			socat -t0.3 - "UNIX:${BERTH_HOST#unix://}" | grep -q '101 UPGRADED'
+	done
+	settle_to "$SUITE_DIR/descriptors" descriptors
+}
