@@ -28,6 +28,7 @@ descriptors() { ls -l "/proc/$(supervisor_pid)/fd" "/proc/$(keeper_pid)/fd" | se
 groups_of_suite() { find /sys/fs/cgroup -type d -path "*/$SUITE_NAME*" -printf '%P\n' | sort; }
 same_as() { [ "$("$2")" = "$(cat "$1")" ]; } # same_as FILE COMMAND
 
+# What a supervisor opens when it is first needed, it keeps.
 warm_up() {
 	berth run -d --name warm --network none "dir:$ROOT" sleep 600
 	berth exec warm true
@@ -53,6 +54,7 @@ settle_to() { # settle_to FILE COMMAND
 	descriptors > "$SUITE_DIR/descriptors"
 	groups_of_suite > "$SUITE_DIR/groups"
 	chaos 6 0
+	warm_up
 	settle_to "$SUITE_DIR/descriptors" descriptors
 	settle_to "$SUITE_DIR/groups" groups_of_suite
 	[ -z "$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/run/containers" "$SUITE_DIR/data/logs" -mindepth 1)" ]
@@ -66,6 +68,7 @@ settle_to() { # settle_to FILE COMMAND
 	warm_up
 	descriptors > "$SUITE_DIR/descriptors"
 	chaos 6 $(( ${BERTH_N:-400} / 150 + 1 ))
+	warm_up
 	settle_to "$SUITE_DIR/descriptors" descriptors
 	settle_to "$SUITE_DIR/groups" groups_of_suite
 	[ -z "$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/run/containers" "$SUITE_DIR/data/logs" -mindepth 1)" ]
