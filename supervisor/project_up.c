@@ -20,7 +20,7 @@ static struct compose_service *current(struct project_job *j)
 static struct container *container_of_service(struct project_job *j, const char *service)
 {
 	list_each (struct container, c, &j->engine->containers, link)
-		if (!c->actual.removing && project_has(j, c, service))
+		if (project_has(j, c, service))
 			return c;
 	return NULL;
 }
@@ -90,6 +90,10 @@ static void make_next(struct project_job *j)
 		struct container *c = container_of_service(j, s->name);
 		if (!c) {
 			make(j);
+			return;
+		}
+		if (c->remove) { /* somebody else's wish; its name is free when it is gone */
+			container_remove_or_join(c, false, replaced_removed, j);
 			return;
 		}
 		if (!is_same(c, s)) {

@@ -102,6 +102,21 @@ settle_to() { # settle_to FILE COMMAND
 	[ -z "$(berth ps -aq)" ]
 }
 
+@test "up waits for a removal that is under way" {
+	cd "$SUITE_DIR/project"
+	berth up -d
+	berth rm -f chaos-db-1
+	berth create --name chaos-db-1 --label com.docker.compose.project=chaos --label com.docker.compose.service=db \
+		-v /many --network none "dir:$ROOT" sh -c 'cd /many && seq 20000 | xargs touch'
+	berth start -a chaos-db-1
+	berth rm -fv chaos-db-1 &
+	wait_until 5 bash -c '[ "$(berth inspect -f "{{.State.Status}}" chaos-db-1)" = removing ]'
+	berth up -d
+	wait $!
+	[ "$(berth inspect -f '{{.State.Status}}' chaos-db-1)" = running ]
+	berth down
+}
+
 @test "clients that attached to a container which is never started are let go when they leave" {
 	berth create -i --name never --network none "dir:$ROOT" cat
 	descriptors > "$SUITE_DIR/descriptors"
