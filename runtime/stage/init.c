@@ -299,6 +299,7 @@ _Noreturn void init_run(const struct init_job *job)
 	fault_point("init.prepared");
 	wait_for_release(&c);
 	fault_point("init.released");
+	stage_run(&c, stage_become_steps, stage_become_count);
 	stage_run(&c, stage_exec_steps, stage_exec_count);
 	_exit(1);
 }

@@ -188,7 +188,8 @@ static int step_terminal(struct stage_ctx *c)
 	const struct plan *p = c->plan;
 	int unlock = 0;
 
-	(void)setsid(); /* EPERM: already the leader of our own */
+	if (!c->joins)
+		(void)setsid(); /* EPERM: already the leader of our own */
 	if (!(p->flags & PLAN_TERMINAL))
 		return 0;
 	auto_close int master = open_ptmx(c);
@@ -210,7 +211,7 @@ static int step_terminal(struct stage_ctx *c)
 	int r = stage_send(c, STAGE_CONSOLE, master);
 	if (r < 0)
 		return r;
-	if (ioctl(slave, TIOCSCTTY, 0) < 0)
+	if (!c->joins && ioctl(slave, TIOCSCTTY, 0) < 0)
 		return stage_say(c, errno, "make it the controlling terminal", NULL);
 	c->console_fd = take_fd(&slave);
 	return 0;
@@ -406,20 +407,27 @@ static int step_oom_score(struct stage_ctx *c)
 
 /* ---- the way out */
 
-/* A hard close: descriptors may be held by a stopped process otherwise, and nothing but 0, 1, 2 is the payload's. */
+static int close_between(struct stage_ctx *c, unsigned from, unsigned to)
+{
+	return from <= to && sys_close_range(from, to, 0) < 0 ? stage_say(c, errno, "close descriptors", NULL)
+							      : 0;
+}
+
+/* A hard close: descriptors may be held by a stopped process otherwise, and nothing but 0, 1, 2 is the payload's. What a
+ * child still has to use before its execve (n_tasks) lies behind the report. */
 static int step_descriptors(struct stage_ctx *c)
 {
-	unsigned report = (unsigned)c->report_fd;
-
 	umask(c->plan->umask);
 	c->root_fd = c->proc_fd = c->console_fd = c->reaper_fd = c->plan_fd = -1;
 	if (c->report_fd < 0)
-		return sys_close_range(3, ~0U, 0) < 0 ? stage_say(c, errno, "close descriptors", NULL) : 0;
+		return close_between(c, 3, ~0U);
 	if (fcntl(c->report_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return stage_say(c, errno, "close descriptors", NULL);
-	if ((report > 3 && sys_close_range(3, report - 1, 0) < 0) || sys_close_range(report + 1, ~0U, 0) < 0)
-		return stage_say(c, errno, "close descriptors", NULL);
-	return 0;
+	unsigned report = (unsigned)c->report_fd, kept = c->joins ? c->plan->n_tasks : 0;
+	int r = close_between(c, 3, report - 1);
+	if (kept && r == 0)
+		r = close_between(c, report + 1, STAGE_FD_TASKS - 1);
+	return r < 0 ? r : close_between(c, kept ? STAGE_FD_TASKS + kept : report + 1, ~0U);
 }
 
 const struct stage_step stage_prepare_steps[] = {
@@ -434,7 +442,7 @@ const struct stage_step stage_prepare_steps[] = {
 };
 const size_t stage_prepare_count = sizeof(stage_prepare_steps) / sizeof(stage_prepare_steps[0]);
 
-const struct stage_step stage_exec_steps[] = {
+const struct stage_step stage_become_steps[] = {
 	{ "reaper", stage_exec_reaper },
 	{ "descriptors", step_descriptors },
 	{ "bounding set", stage_drop_bounding },
@@ -443,6 +451,10 @@ const struct stage_step stage_exec_steps[] = {
 	{ "ids", stage_set_ids },
 	{ "capabilities", stage_set_caps },
 	{ "no_new_privs", stage_set_no_new_privs },
+};
+const size_t stage_become_count = sizeof(stage_become_steps) / sizeof(stage_become_steps[0]);
+
+const struct stage_step stage_exec_steps[] = {
 	{ "seccomp", stage_load_seccomp_late },
 	{ "exec", stage_exec_program },
 };

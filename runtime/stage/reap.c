@@ -80,6 +80,7 @@ _Noreturn void stage_reap_main(void)
 		stage_fail(&c, "reaper", err);
 	}
 	stage_run(&c, user, 1);
+	stage_run(&c, stage_become_steps, stage_become_count);
 	stage_run(&c, stage_exec_steps, stage_exec_count);
 	_exit(128); /* not reached: the last step executes or fails */
 }

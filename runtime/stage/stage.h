@@ -54,6 +54,7 @@ struct stage_ctx {
 	char text[STAGE_TEXT_MAX]; /* a failing step says here what it was doing */
 	int exit_code;		   /* and with what the process would end, 0: 128 */
 	bool whole;		   /* see struct stage_msg */
+	bool joins; /* the process will be a child of ours, which makes its session and takes the terminal itself */
 	void *priv;		   /* init.c's own */
 };
 
@@ -91,6 +92,10 @@ int stage_send(struct stage_ctx *c, uint32_t type, int fd);
  * did both before (stage_raise_limits() and stage_set_oom_score()); the steps then have nothing left to change. */
 extern const struct stage_step stage_prepare_steps[];
 extern const size_t stage_prepare_count;
+/* From the release on: descriptors, ids, capabilities, filter. Afterwards nothing is left that the container does not have. */
+extern const struct stage_step stage_become_steps[];
+extern const size_t stage_become_count;
+/* The last ones, up to execve. */
 extern const struct stage_step stage_exec_steps[];
 extern const size_t stage_exec_count;
 

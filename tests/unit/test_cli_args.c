@@ -82,7 +82,7 @@ static void refuses_as_docker(void **state)
 		{ { "-dz" }, "unknown shorthand flag: 'z' in -dz" },
 		{ { "--name" }, "flag needs an argument: --name" },
 		{ { "-e" }, "flag needs an argument: 'e' in -e" },
-		{ { "-m", "lots" }, "invalid argument \"lots\" for \"-m, --memory\" flag: must be a bytes" },
+		{ { "-m", "lots" }, "invalid argument \"lots\" for \"-m, --memory\" flag: must be a size such as 512k, 64m or 2g" },
 		{ { "--cpus=1.x" }, "invalid argument \"1.x\" for \"--cpus\" flag: must be a decimal" },
 		{ { "--rm=perhaps" }, "invalid argument \"perhaps\" for \"--rm\" flag: must be a boolean" },
 		{ { "--pids-limit=1e3" },

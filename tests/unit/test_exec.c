@@ -104,7 +104,7 @@ static struct outcome run_with(const struct spec_process *p, const struct seccom
 		return o;
 	}
 	assert_int_equal(next_event(&x, &r, &o.err), 0);
-	assert_int_equal(box_wait(x.stage_pid), r.event == EXEC_RUNNING || r.pid > 0 ? 0 : 128);
+	assert_int_equal(box_wait(x.stage_pid), r.event == EXEC_RUNNING || r.pid > 0 ? 0 : r.exit_code);
 	if (r.event == EXEC_RUNNING) {
 		assert_true(box_read_all(out[0], o.text, sizeof(o.text)));
 		o.code = box_wait(r.pid);

@@ -38,6 +38,7 @@ static _Noreturn void init_side(const struct plan *plan, int report, int out)
 	c.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c.stdio[1] = c.stdio[2] = out;
 	stage_run(&c, stage_prepare_steps, stage_prepare_count);
+	stage_run(&c, stage_become_steps, stage_become_count);
 	stage_run(&c, stage_exec_steps, stage_exec_count);
 	_exit(95);
 }
