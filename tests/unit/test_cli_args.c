@@ -83,10 +83,10 @@ static void refuses_as_docker(void **state)
 		{ { "--name" }, "flag needs an argument: --name" },
 		{ { "-e" }, "flag needs an argument: 'e' in -e" },
 		{ { "-m", "lots" }, "invalid argument \"lots\" for \"-m, --memory\" flag: must be a size such as 512k, 64m or 2g" },
-		{ { "--cpus=1.x" }, "invalid argument \"1.x\" for \"--cpus\" flag: must be a decimal" },
-		{ { "--rm=perhaps" }, "invalid argument \"perhaps\" for \"--rm\" flag: must be a boolean" },
+		{ { "--cpus=1.x" }, "invalid argument \"1.x\" for \"--cpus\" flag: must be a number such as 0.5" },
+		{ { "--rm=perhaps" }, "invalid argument \"perhaps\" for \"--rm\" flag: must be true or false" },
 		{ { "--pids-limit=1e3" },
-			"invalid argument \"1e3\" for \"--pids-limit\" flag: must be a int" },
+			"invalid argument \"1e3\" for \"--pids-limit\" flag: must be a whole number" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <grp.h>
 #include <sys/ioctl.h>
@@ -708,6 +709,14 @@ static void held_before_execve(uint64_t spy_caps)
 	assert_true(io_read_text(AT_FDCWD, path, maps, sizeof(maps)) > 0);
 	assert_non_null(strstr(maps, "berth-stage"));
 	assert_null(strstr(maps, "memfd:berth-plan"));
+	/* Whoever rewrites it has won nothing: it is the user's already. */
+	uint64_t permitted = 1;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	static char status[4096];
+	assert_true(io_read_text(AT_FDCWD, path, status, sizeof(status)) > 0);
+	assert_non_null(strstr(status, "CapPrm:"));
+	assert_int_equal(sscanf(strstr(status, "CapPrm:"), "CapPrm: %" SCNx64, &permitted), 1);
+	assert_true(permitted == p.caps.permitted);
 	for (int fd = 0; fd < 64; fd++) { /* no descriptor of a memfd, a directory or a process */
 		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
 		ssize_t n = readlink(path, text, sizeof(text) - 1);
