@@ -55,7 +55,7 @@ struct stage_ctx {
 	int exit_code;		   /* and with what the process would end, 0: 128 */
 	bool whole;		   /* see struct stage_msg */
 	bool joins; /* the process will be a child of ours, which makes its session and takes the terminal itself */
-	void *priv;		   /* init.c's own */
+	void *priv; /* init.c's own */
 };
 
 struct stage_step {
