@@ -43,6 +43,13 @@ json_t *exec_body(const struct args *o, char *const *env, struct err *e)
 			return NULL;
 		}
 	}
+	int64_t timeout_ns = option_number(o, "timeout", 0);
+	if (body && timeout_ns &&
+		json_object_set_new(body, "Berth", json_pack("{s:I}", "TimeoutNs", (json_int_t)timeout_ns)) <
+			0) {
+		json_decref(body);
+		body = NULL;
+	}
 	if (!body)
 		(void)err_set(e, ENOMEM, "exec");
 	return body;
@@ -182,6 +189,7 @@ const struct option_def *exec_options(void)
 	static const struct option_def table[] = {
 		{ 'd', "detach", OPT_BOOL, "Run in the background" },
 		{ 0, "detach-keys", OPT_STRING, "Keys that detach from the command" },
+		{ 0, "timeout", OPT_DURATION, "Kill it and all that it started after this long" },
 		{ 'e', "env", OPT_LIST, "Set an environment variable" },
 		{ 0, "env-file", OPT_LIST, "Read environment variables from a file" },
 		{ 'i', "interactive", OPT_BOOL, "Keep STDIN open" },

@@ -95,6 +95,7 @@ void exec_run_free(struct exec_run *run)
 		(void)reap(run->pidfd, &code);
 	free_event(&run->report);
 	free_event(&run->deadline);
+	free_event(&run->timeout);
 	free_event(&run->stage_ended);
 	free_event(&run->ended);
 	free_event(&run->over);
@@ -275,6 +276,18 @@ static void start_failed(struct exec_run *run, int code, const struct err *cause
 	finish_when_done(run);
 }
 
+/* One kill of its group, and nothing that it started is left. */
+static void on_timeout(evutil_socket_t fd, short what, void *cookie)
+{
+	struct exec_run *run = cookie;
+	(void)fd;
+	(void)what;
+
+	log_info("exec-timeout", "exec=%.12s container=%.12s after_ms=%lld action=kill", run->x->id,
+		run->x->container_id, (long long)(run->x->timeout_ns / NS_PER_MS));
+	kill_all(run);
+}
+
 static void on_running(struct exec_run *run, const struct exec_result *res)
 {
 	struct exec_session *x = run->x;
@@ -287,6 +300,10 @@ static void on_running(struct exec_run *run, const struct exec_result *res)
 	fault_point("supervisor.exec-running");
 	if (c)
 		engine_emit(x->engine, "exec_start", c, 0);
+	if (x->timeout_ns) {
+		run->timeout = watch(run, -1, 0, on_timeout);
+		engine_timer_arm(run->timeout, x->timeout_ns);
+	}
 	answer(run, 0, NULL);
 	exec_io_start(run);
 }

@@ -29,7 +29,7 @@ struct exec_run {
 	struct cgroup group; /* its own; .path "" when it had to join the container's */
 	int stage_pidfd, pidfd;
 	int64_t until_ns; /* of the start */
-	struct event *report, *deadline, *stage_ended, *ended, *over;
+	struct event *report, *deadline, *timeout, *stage_ended, *ended, *over;
 
 	/* exec_io.c */
 	struct http_stream *stream; /* NULL: detached, or the client has gone */

@@ -91,6 +91,10 @@ static int parse_body(struct exec_session *x, struct err *e)
 		(r = json_get_bool(x->body, "", "AttachStderr", &x->attach_stderr, e)) < 0 ||
 		(r = json_get_bool(x->body, "", "Privileged", &x->privileged, e)) < 0)
 		return r;
+	json_t *berth = NULL;
+	if ((r = json_get_object(x->body, "", "Berth", &berth, e)) < 0 ||
+		(r = json_get_int(berth, "Berth", "TimeoutNs", 0, INT64_MAX, &x->timeout_ns, e)) < 0)
+		return r;
 	return parse_size(x, e);
 }
 

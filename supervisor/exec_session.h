@@ -31,6 +31,7 @@ struct exec_session {
 	json_t *body; /* the create body: Cmd, Env, User, ... checked */
 	bool tty, attach_stdin, attach_stdout, attach_stderr, privileged;
 	uint16_t console_width, console_height; /* 0: not set */
+	int64_t timeout_ns; /* "Berth": {"TimeoutNs"}: then all of it is killed; 0: none */
 
 	bool started, running;
 	bool has_exit_code;

@@ -76,6 +76,24 @@ teardown_file() {
 	berth exec box pkill sleep || true
 }
 
+@test "a timeout kills all of it, with SYS_PTRACE in the container too" {
+	berth run --network none -d --name tracer --cap-add SYS_PTRACE "dir:$ROOT" sh -c 'trap "exit 0" TERM; while :; do sleep 0.2; done' > /dev/null
+	local container before after
+	for container in box tracer; do
+		before=$(date +%s%N)
+		run berth exec --timeout 500ms "$container" sh -c 'trap "" TERM HUP INT; (sleep 4711 & setsid sleep 4711 & wait) & sleep 4711'
+		after=$(date +%s%N)
+		[ "$status" -eq 137 ]
+		[ $((after - before)) -ge 500000000 ]
+		[ $((after - before)) -lt $((4000000000 * SLOW)) ]
+		run berth exec "$container" sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "'
+		[[ "$output" != *"sleep 4711"* ]]
+		run berth exec --timeout 20s "$container" sh -c 'exit 3'
+		[ "$status" -eq 3 ]
+	done
+	berth rm -f tracer > /dev/null
+}
+
 @test "seccomp, capabilities and no descriptors: as the container's" {
 	run berth exec box grep -E 'Seccomp:|CapEff|CapInh' /proc/self/status
 	[[ "$output" == *"Seccomp:"*2* ]]
