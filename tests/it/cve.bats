@@ -484,7 +484,7 @@ masked() {
 	[ "$codes" = "3 3" ] # no such device
 	! grep "text of an attacker" "$SUITE_DIR/tty.out"
 }
-not_running() { ! grep -lqs -e "--name $1 " <(cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\0' ' '); }
+not_running() { ! grep -lqs -e "--nam[e] $1 " <(cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\0' ' '); }
 
 # ---------------------------------------------------------------- 1.5 identity, capabilities, names
 
