@@ -85,8 +85,13 @@ static void kill_all(struct exec_run *run)
 
 void exec_run_free(struct exec_run *run)
 {
+	struct err e;
 	int code;
 
+	if (run->done) { /* a start that nobody will hear of again; its client still waits */
+		(void)err_say(&e, EBUSY, "exec %s was not started: its container is gone", run->x->id);
+		answer(run, -EBUSY, &e);
+	}
 	kill_all(run);
 	if (run->stage_pidfd >= 0)
 		(void)reap(run->stage_pidfd,
