@@ -337,10 +337,10 @@ cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 	run brun --rm --cap-add SYS_ADMIN "$(image)" sh -c 'grep -c cgroup /proc/mounts; grep cgroup /proc/mounts | grep -vc " ro[, ]"'
 	[ "${lines[0]}" -gt 0 ]
 	[ "${lines[1]}" = 0 ]
-	run brun --rm --cap-add SYS_ADMIN "$(image)" sh -c 'for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do
+	run brun --rm --cap-add SYS_ADMIN "$(image)" sh -c 'for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do [ -d $d ] || continue
 		for f in release_agent notify_on_release cgroup.procs; do (echo 1 > $d/$f) 2>&1; done; mkdir $d/new 2>&1; done'
 	[[ "$output" == *"ead-only file system"* ]]
-	[ -z "$(grep -v -e 'ead-only file system' -e 'is a directory' -e 'nonexistent directory' <<< "$output")" ]
+	[ -z "$(grep -v -e 'ead-only file system' -e 'is a directory' <<< "$output")" ]
 }
 
 @test "mount-leak: no mount of a container shows on the host" {
