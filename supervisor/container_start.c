@@ -46,13 +46,6 @@ struct start_job {
 
 /* ---------------------------------------------------------------- the job */
 
-static void free_event(struct event **ev)
-{
-	if (*ev)
-		event_free(*ev);
-	*ev = NULL;
-}
-
 static void close_ends(struct start_job *job)
 {
 	for (int i = 0; i < 3; i++)
@@ -61,9 +54,9 @@ static void close_ends(struct start_job *job)
 
 static void job_free(struct start_job *job)
 {
-	free_event(&job->readable);
-	free_event(&job->deadline);
-	free_event(&job->launcher_gone);
+	engine_event_free(&job->readable);
+	engine_event_free(&job->deadline);
+	engine_event_free(&job->launcher_gone);
 	if (job->launched)
 		launch_done(&job->launch);
 	close_ends(job);
@@ -148,7 +141,7 @@ static void launcher_is_gone(evutil_socket_t fd, short what, void *cookie)
 	(void)fd;
 	(void)what;
 
-	free_event(&job->launcher_gone);
+	engine_event_free(&job->launcher_gone);
 	if (job->launched)
 		launch_done(&job->launch);
 	job->launched = false;
@@ -166,8 +159,8 @@ static void start_fail(struct start_job *job, int exit_code, const struct err *e
 		return;
 	job->failing = true;
 	job->exit_code = exit_code;
-	free_event(&job->readable);
-	free_event(&job->deadline);
+	engine_event_free(&job->readable);
+	engine_event_free(&job->deadline);
 	close_ends(job);
 	if (c->pidfd >= 0)
 		(void)sys_pidfd_send_signal(c->pidfd, SIGKILL); /* it may be gone */

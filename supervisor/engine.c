@@ -172,6 +172,13 @@ void engine_answer(struct engine *en, done_fn done, void *cookie, int r, const s
 	engine_later(en, give_answer, a);
 }
 
+void engine_event_free(struct event **ev)
+{
+	if (*ev)
+		event_free(*ev);
+	*ev = NULL;
+}
+
 void engine_timer_arm(struct event *timer, int64_t delay_ns)
 {
 	struct timeval tv;

@@ -101,6 +101,8 @@ void engine_later(struct engine *en, void (*fn)(void *cookie), void *cookie);
 void engine_answer(struct engine *en, done_fn done, void *cookie, int r, const struct err *e);
 /* A one-shot timer made with this fires after delay_ns (>= 0). */
 void engine_timer_arm(struct event *timer, int64_t delay_ns);
+/* Free an event and forget it; NULL is fine. */
+void engine_event_free(struct event **ev);
 
 void engine_subscribe(struct engine *en, struct engine_subscriber *s);
 void engine_unsubscribe(struct engine_subscriber *s);

@@ -24,13 +24,6 @@
 #define DRAIN_NS (2 * NS_PER_S)
 #define REAP_NS	 (2 * NS_PER_S)
 
-static void free_event(struct event **ev)
-{
-	if (*ev)
-		event_free(*ev);
-	*ev = NULL;
-}
-
 static struct event *watch(struct exec_run *run, int fd, short what, event_callback_fn fn)
 {
 	struct event *ev = event_new(run->engine->base, fd, what, fn, run);
@@ -98,12 +91,12 @@ void exec_run_free(struct exec_run *run)
 			&code); /* what is not dead yet is the keeper's to reap when we end */
 	if (run->pidfd >= 0)
 		(void)reap(run->pidfd, &code);
-	free_event(&run->report);
-	free_event(&run->deadline);
-	free_event(&run->timeout);
-	free_event(&run->stage_ended);
-	free_event(&run->ended);
-	free_event(&run->over);
+	engine_event_free(&run->report);
+	engine_event_free(&run->deadline);
+	engine_event_free(&run->timeout);
+	engine_event_free(&run->stage_ended);
+	engine_event_free(&run->ended);
+	engine_event_free(&run->over);
 	exec_io_close(run);
 	if (run->begun)
 		exec_done(&run->exec);
@@ -121,7 +114,7 @@ static void on_ended(evutil_socket_t fd, short what, void *cookie);
 /* The process of this pid is ours to reap; the report has nothing more to say. pidfd is taken, -1: opened here. */
 static void adopt_payload(struct exec_run *run, pid_t pid, int pidfd)
 {
-	free_event(&run->report);
+	engine_event_free(&run->report);
 	run->pidfd = pidfd >= 0 ? pidfd
 		: pid > 0	? sys_pidfd_open(pid, 0)
 				: -1; /* our child and not reaped: no other's */
@@ -192,7 +185,7 @@ static void on_stage_ended(evutil_socket_t fd, short what, void *cookie)
 
 	if (reap(run->stage_pidfd, &code) == 0)
 		return;
-	free_event(&run->stage_ended);
+	engine_event_free(&run->stage_ended);
 	own_close(&run->stage_pidfd);
 	finish_when_done(run);
 }
@@ -204,7 +197,7 @@ static void held_by_tracer(struct exec_run *run)
 	char path[32], text[1024];
 	int code = 255;
 
-	free_event(&run->ended);
+	engine_event_free(&run->ended);
 	run->ended = watch(run, -1, 0, on_ended);
 	engine_timer_arm(run->ended, LOOK_NS);
 	if (run->x->has_exit_code)
@@ -233,7 +226,7 @@ static void on_ended(evutil_socket_t fd, short what, void *cookie)
 		return;
 	}
 	fault_point("supervisor.exec-ended");
-	free_event(&run->ended);
+	engine_event_free(&run->ended);
 	own_close(&run->pidfd);
 	if (run->x->has_exit_code) { /* of a start that failed, or known before we could reap it */
 		finish_when_done(run);
@@ -269,7 +262,7 @@ static void start_failed(struct exec_run *run, int code, const struct err *cause
 			"exec failed: %s", cause->text);
 	log_warn("exec-failed", "exec=%.12s container=%.12s err=\"%s\"", x->id, x->container_id, e.text);
 	snprintf(text, sizeof(text), "%s\r\n", e.text);
-	free_event(&run->deadline);
+	engine_event_free(&run->deadline);
 	exec_io_say(run, text);
 	set_code(x, code);
 	answer(run, -e.code, &e);
@@ -298,7 +291,7 @@ static void on_running(struct exec_run *run, const struct exec_result *res)
 	struct exec_session *x = run->x;
 	struct container *c = container_by_id(x->engine, x->container_id);
 
-	free_event(&run->deadline);
+	engine_event_free(&run->deadline);
 	adopt_payload(run, res->pid, res->pidfd);
 	x->running = true;
 	x->pid = res->pid;
@@ -338,7 +331,7 @@ static void after_failure(struct exec_run *run, int r, struct exec_result *res)
 {
 	own_close(&res->console_fd);
 	if (r < 0)
-		free_event(&run->report);
+		engine_event_free(&run->report);
 	else if (res->event != EXEC_CONSOLE)
 		adopt_payload(run, res->pid, res->pidfd);
 	finish_when_done(run);

@@ -51,16 +51,25 @@ static int short_option(struct load *l, struct node *map, bool bind, const char 
 	return load_fail(l, map, "unknown option \"%.60s\"", option);
 }
 
+#define PARTS_MAX 4 /* one more than any form has */
+
+/* "a:b:c" in its parts, which live in the arena; the count, 0 when memory is out. */
+static size_t split_parts(struct load *l, const struct node *v, char *part[PARTS_MAX])
+{
+	size_t n = 0;
+	for (char *p = arena_strdup(l->arena, v->text); p && n < PARTS_MAX;)
+		part[n++] = strsep(&p, ":");
+	return n;
+}
+
 /* [SRC:]DST[:OPTION[,...]] */
 int mounts_normalise_volume(struct load *l, struct node **v)
 {
 	struct node *map = node_new(l->arena, NODE_MAP, *v);
-	char *text = arena_strdup(l->arena, (*v)->text), *part[4] = { NULL };
-	size_t n = 0;
-	if (!map || !text)
+	char *part[PARTS_MAX] = { NULL };
+	size_t n = split_parts(l, *v, part);
+	if (!map || !n)
 		return load_fail_memory(l);
-	for (char *p = text; p && n < ARRAY_LEN(part);)
-		part[n++] = strsep(&p, ":");
 	if (n > 3 || !*part[0] || (n > 1 && !*part[1]))
 		return load_fail(
 			l, *v, "\"%.80s\" must be SOURCE:TARGET or SOURCE:TARGET:OPTIONS", (*v)->text);
@@ -282,12 +291,10 @@ static bool is_permissions(const char *s)
 int mounts_normalise_device(struct load *l, struct node **v)
 {
 	struct node *map = node_new(l->arena, NODE_MAP, *v);
-	char *text = arena_strdup(l->arena, (*v)->text), *part[4] = { NULL };
-	size_t n = 0;
-	if (!map || !text)
+	char *part[PARTS_MAX] = { NULL };
+	size_t n = split_parts(l, *v, part);
+	if (!map || !n)
 		return load_fail_memory(l);
-	for (char *p = text; p && n < ARRAY_LEN(part);)
-		part[n++] = strsep(&p, ":");
 	if (*part[0] != '/' && strchr((*v)->text, '='))
 		return load_fail(l, *v, "\"%.80s\": devices by their CDI name are not built yet", (*v)->text);
 	if (n == 2 && is_permissions(part[1])) {
