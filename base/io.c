@@ -1,5 +1,6 @@
 #include "base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -166,6 +167,23 @@ int io_replace_file(
 			return err_set(e, errno, "sync the directory of %s", name);
 	}
 	return 0;
+}
+
+void io_remove_unreplaced(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		own_close(&fd);
+		return;
+	}
+	for (struct dirent *x; (x = readdir(d));) {
+		size_t len = strlen(x->d_name);
+		if (len > strlen("..new") && x->d_name[0] == '.' && strcmp(x->d_name + len - 4, ".new") == 0)
+			(void)unlinkat(fd, x->d_name, 0); /* if one stays, its successor overwrites it */
+	}
+	(void)closedir(d);
 }
 
 static int memfd_new(const char *name, bool executable, struct err *e)

@@ -31,6 +31,8 @@ int io_write_text(int dirfd, const char *path, const char *text);
 /* Replace a file: temporary file, fsync when durable, rename, fsync of the directory when durable. */
 int io_replace_file(
 	int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *e);
+/* The temporary files (.NAME.new) that a death in the middle of that has left in a directory of which we are the one writer. */
+void io_remove_unreplaced(int dirfd);
 
 /* A memfd with these contents, sealed against every change (F_SEAL_WRITE, GROW, SHRINK, SEAL, and EXEC where it exists), its
  * metadata too where the kernel and our rights allow it. */

@@ -282,6 +282,16 @@ static void set_aside(int dirfd, const char *id, const char *name, const struct 
 		moved ? "set aside" : "ignored");
 }
 
+/* Of our predecessor, who died while it wrote; we are the one writer now. */
+static void remove_unreplaced(const struct engine *en, int record_dirfd, const char *id)
+{
+	auto_close int dirfd = openat(en->data_dirfd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	io_remove_unreplaced(record_dirfd);
+	if (dirfd >= 0)
+		io_remove_unreplaced(dirfd);
+}
+
 static struct container *load_one(struct engine *en, const char *id)
 {
 	auto_close int dirfd = openat(en->run_dirfd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -289,6 +299,7 @@ static struct container *load_one(struct engine *en, const char *id)
 
 	if (dirfd < 0)
 		return NULL;
+	remove_unreplaced(en, dirfd, id);
 	if (faccessat(dirfd, "config.json", F_OK, 0) < 0 && errno == ENOENT &&
 		faccessat(dirfd, "config.json.damaged", F_OK, 0) < 0) {
 		(void)path_remove_tree(en->run_dirfd, id, NULL); /* a creation that was never acknowledged */

@@ -5,8 +5,8 @@
  *     state.json    what is (struct actual)
  *     spec.json     the runtime configuration of the present run
  *
- * Each is replaced whole (temporary file, rename), so a reader sees the old or the new one. Both carry "Schema": 1; a member
- * that is unknown is ignored, one that is missing has its default.
+ * Each is replaced whole (temporary file, rename), so a reader sees the old or the new one; store_load() removes the temporary
+ * files that a death left. Both carry "Schema": 1; a member that is unknown is ignored, one that is missing has its default.
  *
  * Errors:  a file that is damaged is renamed to *.damaged and named in the log; it costs that container only.
  */

@@ -136,6 +136,25 @@ teardown() { end_daemon_by_force; }
 	end_whole
 }
 
+@test "files that were being replaced when the supervisor died are gone with the next" {
+	local id record made
+	start_daemon
+	for id in $(berth run -d --name alive --network none "dir:$ROOT" sh -c "$STAYS") \
+		$(berth run -d --name ended --network none "dir:$ROOT" true); do
+		record=$SUITE_DIR/run/containers/$id
+		for made in "$record"/.{config,state,spec}.json.new "$SUITE_DIR/data/containers/$id/.hosts.new"; do
+			echo '{"Sch' > "$made"
+		done
+	done
+	await_state ended 'exited 0'
+	kill_supervisor
+	[ -z "$(find "$SUITE_DIR/run" "$SUITE_DIR/data/containers" -name '.*.new')" ]
+	[ "$(state_of alive)" = "running 0" ]
+	[ "$(state_of ended)" = "exited 0" ]
+	berth_timed exec alive true
+	end_whole
+}
+
 @test "kills at random during a mix of verbs" {
 	local n=${BERTH_N:-${BERTH_TEST_VM:+4}} kills=0 i writer
 	n=${n:-20}

@@ -183,6 +183,15 @@ static void files_are_replaced_whole_and_read_with_a_limit(void **state)
 	assert_int_equal(io_read_file(dirfd_, "file", 100, &b, &e), 0);
 	assert_string_equal(b.data, "second");
 	assert_int_equal(io_read_file(dirfd_, "file", 3, &b, &e), -EFBIG);
+
+	/* What a death before the rename leaves is told from what others may be called. */
+	static const char *const made[] = { ".file.new", ".other.new", "file.new", ".new", ".file.old" };
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		assert_int_equal(mknodat(dirfd_, made[i], S_IFREG | 0600, 0), 0);
+	io_remove_unreplaced(dirfd_);
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		assert_int_equal(faccessat(dirfd_, made[i], F_OK, 0), i < 2 ? -1 : 0);
+	assert_int_equal(faccessat(dirfd_, "file", F_OK, 0), 0);
 	assert_int_equal(faccessat(dirfd_, ".file.new", F_OK, 0), -1);
 	assert_int_equal(mkfifoat(dirfd_, "fifo", 0600), 0);
 	assert_int_equal(io_read_file(dirfd_, "fifo", 100, &b, &e), -EINVAL);
