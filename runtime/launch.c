@@ -203,6 +203,17 @@ int launch_release(struct launch *l, struct err *e)
 	return 0;
 }
 
+void launch_gone_through(struct launch *l)
+{
+	if (l->phase == PHASE_READY)
+		l->phase = PHASE_RELEASED;
+}
+
+void launch_take_up(int sock, struct launch *out)
+{
+	*out = (struct launch){ .sock = sock, .launcher_pidfd = -1, .phase = PHASE_READY };
+}
+
 void launch_done(struct launch *l)
 {
 	own_close(&l->sock);

@@ -6,6 +6,9 @@
  * launch_receive(). The container runs nothing of its user's before launch_release().
  *
  *     begin -> LAUNCH_INIT {pid, start time, ...; pidfd} -> [LAUNCH_CONSOLE] -> LAUNCH_READY -> release -> LAUNCH_RUNNING
+ *     With .hold the init waits after LAUNCH_READY until somebody opens its gate (launch_gate.h), however long and whoever dies
+ *     meanwhile; launch_gone_through() tells the launch that this was done.
+ *
  *     any of them may be LAUNCH_FAILED instead: everything that the launch made is gone by then but the cgroup, which the
  *     caller removes as after any exit.
  *
@@ -50,6 +53,8 @@ struct launch_args {
 	bool own_pipes; /* pipes among stdio were made for this container: they become its user's */
 	int keep_fd;	/* held by the launcher alone, until it ends (the leftovers' pipe); -1: none */
 	bool clone_parent;
+	bool hold;   /* start in two: see above */
+	int gate_fd; /* with .hold: of launch_gate_make() */
 	/* Makes the root: returns a detached mount (fsmount, open_tree) to become /. Runs in the launcher. NULL: bind of
 	 * spec->root_path. */
 	int (*make_root)(void *cookie, struct err *e);
@@ -92,6 +97,10 @@ int launch_begin(const struct launch_args *args, struct launch *out, struct err 
 /* Reads one event. -EAGAIN: nothing there (the socket is non-blocking). LAUNCH_FAILED returns 0 with e filled. */
 int launch_receive(struct launch *l, struct launch_result *out, struct err *e);
 int launch_release(struct launch *l, struct err *e);
+/* Of a held one: its gate was opened, by whomever. */
+void launch_gone_through(struct launch *l);
+/* A held launch out of its socket alone, which another process has kept (taken); it is ready, and has no launcher any more. */
+void launch_take_up(int sock, struct launch *out);
 void launch_done(struct launch *l);
 
 #endif

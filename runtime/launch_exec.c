@@ -38,8 +38,8 @@ static int pass(int fd, struct err *e)
 static int pass_all(const struct launch_state *s, const struct record *rec, struct err *e)
 {
 	int single[] = { s->init.report_fd, s->init.root_fd, s->init.proc_fd, s->init.stage_fd,
-		s->init.stdio[0], s->init.stdio[1], s->init.stdio[2], s->cgroup_dirfd, s->mntns_fd,
-		s->keep_fd, rec->config_fd, rec->plan_fd, fault_fd() };
+		s->init.gate_fd, s->init.stdio[0], s->init.stdio[1], s->init.stdio[2], s->cgroup_dirfd,
+		s->mntns_fd, s->keep_fd, rec->config_fd, rec->plan_fd, fault_fd() };
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(single); i++)
 		r = pass(single[i], e);

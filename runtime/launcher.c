@@ -135,6 +135,7 @@ static int close_others(struct launch_state *s, const struct launch_args *args, 
 	fds[n++] = &s->init.report_fd;
 	fds[n++] = &s->init.proc_fd;
 	fds[n++] = &s->init.stage_fd;
+	fds[n++] = &s->init.gate_fd;
 	fds[n++] = &s->cgroup_dirfd;
 	fds[n++] = &s->mntns_fd;
 	fds[n++] = &s->keep_fd;
@@ -366,6 +367,7 @@ static void describe(struct launch_state *s, const struct launch_args *args, int
 			.stage_fd = stage_fd,
 			.plan_fd = -1,
 			.cgroup_ns_fd = -1,
+			.gate_fd = args->hold ? args->gate_fd : -1,
 			.hierarchies = env->hierarchies,
 			.n_hierarchies = env->n_hierarchies,
 			.nofile_soft = env->nofile_soft,

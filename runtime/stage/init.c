@@ -251,10 +251,11 @@ static void wait_for_release(struct stage_ctx *c)
 {
 	char go;
 	ssize_t n;
+	int gate = job_of(c)->gate_fd;
 	if (stage_send(c, STAGE_READY, -1) < 0)
 		_exit(1);
 	do
-		n = read(c->report_fd, &go, 1);
+		n = read(gate >= 0 ? gate : c->report_fd, &go, 1);
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(1); /* the supervisor is gone, or does not want us any more */

@@ -7,7 +7,7 @@
  * INIT_EMPTY (an empty directory, mode 555), a whole /proc and a whole /sys. That mount is read-only.
  *
  * Two sockets: report_fd carries struct stage_msg to the supervisor and STAGE_GO back, sync_fd talks to the launcher. EOF
- * on either ends the process.
+ * on either ends the process, but for one that is held: it waits at its gate, and lives without anybody.
  *
  * Source:  pivot_root(2), move_mount(2), mount_setattr(2), openat2(2), config-linux.md of the OCI runtime specification.
  * Context: freestanding, as stage.h says.
@@ -58,6 +58,7 @@ struct init_job {
 	int root_fd;	       /* detached root, -1 when a mount namespace is joined */
 	int proc_fd;	       /* our own procfs */
 	int stage_fd, plan_fd; /* spec->init: the reaper's program and its plan, else -1 */
+	int gate_fd;	       /* wait here for the start, -1: for a byte on report_fd */
 	int stdio[3];
 	int tasks[CGROUP_V1_MAX];
 	int n_tasks;
