@@ -9,6 +9,7 @@
 #include "supervisor/config.h"
 #include "supervisor/container.h"
 #include "supervisor/detach.h"
+#include "supervisor/events.h"
 #include "supervisor/frame.h"
 #include "supervisor/logread.h"
 #include "supervisor/stdio.h"
@@ -194,7 +195,7 @@ static void on_data(struct http_stream *s, const char *data, size_t len, void *c
 	if (r != 0) {
 		a->o.use_stdin = false; /* leaving a terminal ends nobody's input */
 		if (r > 0)
-			engine_emit(a->engine, "detach", a->c, 0);
+			events_emit(a->c, "detach", NULL);
 		finish(a);
 		return;
 	}
@@ -295,7 +296,7 @@ int attach_start(struct container *c, struct http_stream *s, const struct attach
 	if (a->input_paused)
 		http_stream_watch_paused(s); /* the container may never be started */
 	if (o->stream)
-		engine_emit(c->engine, "attach", c, 0);
+		events_emit(c, "attach", NULL);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "supervisor/config.h"
+#include "supervisor/events.h"
 #include "supervisor/names.h"
 #include "supervisor/rootfs.h"
 #include "supervisor/stdio.h"
@@ -193,6 +194,7 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 	if (r == 0)
 		r = store_add(c, e);
 	fault_point("supervisor.added");
+	c->actual.unsaid = EVENTS_CREATE;
 	if (r == 0)
 		r = store_save_state(c, e);
 	fault_point("supervisor.create");
@@ -203,7 +205,7 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 	}
 	fault_point("supervisor.created");
 	list_append(&en->containers, &c->link);
-	engine_emit(en, "create", c, 0);
+	events_announce(c);
 	*out = c;
 	*warnings = take_ptr(&list);
 	return 0;
@@ -221,5 +223,12 @@ int container_resize(struct container *c, unsigned width, unsigned height, struc
 		return 0; /* it is set when the terminal comes */
 	if (!c->actual.running || c->actual.restarting)
 		return err_say(e, EBUSY, "container %s is not running", c->name);
-	return stdio_resize(c, width, height, e);
+	int r = stdio_resize(c, width, height, e);
+	if (r == 0) {
+		char h[16], w[16];
+		snprintf(h, sizeof(h), "%u", height);
+		snprintf(w, sizeof(w), "%u", width);
+		events_emit(c, "resize", "height", h, "width", w, NULL);
+	}
+	return r;
 }

@@ -8,6 +8,7 @@
 #include "supervisor/config.h"
 #include "supervisor/container.h"
 #include "supervisor/container_files.h"
+#include "supervisor/events.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/keeper.h"
 #include "supervisor/stdio.h"
@@ -54,6 +55,7 @@ static void complete(struct exit_job *job)
 	store_drop_spec(c);
 	restart_settle(c, x.code, x.finished_ns, x.ran_ns, false);
 	c->actual.oom_killed = x.oom;
+	c->actual.unsaid |= EVENTS_DIE | (x.oom ? EVENTS_OOM : 0);
 	if (!c->actual.restarting && c->desired.run && !c->restarting_by_user && !c->engine->stopping) {
 		c->desired.run = false; /* it ended by itself and is to stay so */
 		container_save_config(c);
@@ -63,9 +65,8 @@ static void complete(struct exit_job *job)
 	if (x.pid)
 		(void)keeper_ack(c->engine->keeper, x.pid, x.start_ticks, NULL); /* it is on record now */
 	fault_point("supervisor.acknowledged");
-	if (x.oom)
-		engine_emit(c->engine, "oom", c, 0);
-	engine_emit(c->engine, "die", c, x.code);
+	events_announce(c);
+	fault_point("supervisor.told-die");
 	follow_up(c);
 }
 

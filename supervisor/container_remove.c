@@ -18,6 +18,7 @@
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/events.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/store.h"
 #include "supervisor/container_volumes.h"
@@ -68,7 +69,8 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 	free(job);
 	c->remove = NULL;
 	fault_point("supervisor.removed");
-	if (r == 0 && (r = store_remove(en, c->id, &record)) < 0)
+	if (r == 0 &&
+		((r = events_will_destroy(c, &record)) < 0 || (r = store_forget(en, c->id, &record)) < 0))
 		e = &record;
 	if (r < 0) {
 		c->actual.removing = false;
@@ -83,7 +85,12 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 	waiter_wake_removed(c, NULL);
 	exec_session_forget_container(c);
 	attach_close_all(c);
-	engine_emit(en, "destroy", c, 0);
+	fault_point("supervisor.forgotten");
+	events_destroyed(c);
+	fault_point("supervisor.told-destroy");
+	if (store_remove(en, c->id, &record) < 0)
+		log_warn("record-left", "container=%.12s err=\"%s\" action=\"left to the next start\"", c->id,
+			record.text);
 	container_free(c);
 	answers_give(&answers, en, 0, NULL);
 }

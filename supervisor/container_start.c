@@ -16,6 +16,7 @@
 #include "supervisor/container_files.h"
 #include "supervisor/container_root.h"
 #include "supervisor/debt.h"
+#include "supervisor/events.h"
 #include "supervisor/keeper.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/spec_build.h"
@@ -243,12 +244,14 @@ static void on_running(struct start_job *job)
 	struct keeper_exit x = job->exit;
 
 	state_set_running(&c->actual, job->released_ns, job->released_mono_ns);
+	c->actual.unsaid |= EVENTS_START;
 	container_save_state(c);
 	fault_point("supervisor.running");
 	answers_move(&answers, &job->answers);
 	job_free(job);
 	stdio_start(c);
-	engine_emit(c->engine, "start", c, 0);
+	events_announce(c);
+	fault_point("supervisor.told-start");
 	answers_give(&answers, c->engine, 0, NULL);
 	if (has_exit)
 		container_on_exit(c, &x);

@@ -1,5 +1,6 @@
 /* Stop, kill and restart: a signal, a grace, the kill of the whole group, and everybody who asked answered at the exit. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "supervisor/answers.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/events.h"
 #include "supervisor/waiter.h"
 
 #define KILL_AGAIN_NS (2 * NS_PER_S)
@@ -76,13 +78,21 @@ static void give_grace(struct stop_job *job, int64_t timeout_ns)
 	engine_timer_arm(job->timer, timeout_ns);
 }
 
+static void emit_kill(struct container *c, int sig)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", sig);
+	events_emit(c, "kill", "signal", number, NULL);
+}
+
 static void send_signal(struct stop_job *job, int sig, int64_t timeout_ns)
 {
 	struct container *c = job->c;
 
 	if (c->exit)
 		return; /* it is over; the rest is drained */
-	engine_emit(c->engine, "kill", c, sig);
+	emit_kill(c, sig);
 	if (sig == SIGKILL) {
 		kill_group(job);
 		return;
@@ -179,7 +189,7 @@ void stop_after_exit(struct container *c)
 	if (c->actual.restarting)
 		call_off_restart(c);
 	if (job->announce)
-		engine_emit(c->engine, "stop", c, 0);
+		events_emit(c, "stop", NULL);
 	answers_move(&answers, &job->answers);
 	job_free(job);
 	answers_give(&answers, c->engine, 0, NULL);
@@ -213,7 +223,7 @@ void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn do
 	want_stopped(c);
 	if (!is_up(c)) {
 		call_off_restart(c);
-		engine_emit(c->engine, "stop", c, 0);
+		events_emit(c, "stop", NULL);
 		engine_answer(c->engine, done, cookie, 0, NULL);
 		return;
 	}
@@ -241,7 +251,7 @@ void container_kill(struct container *c, int sig, done_fn done, void *cookie)
 		r = errno == ESRCH ? err_say(&e, EBUSY, "container %s is not running", c->name)
 				   : err_set(&e, errno, "kill container %s", c->name);
 	} else {
-		engine_emit(c->engine, "kill", c, sig);
+		emit_kill(c, sig);
 	}
 	engine_answer(c->engine, done, cookie, r, &e);
 }
@@ -261,7 +271,7 @@ static void restarted(void *cookie, int r, const struct err *e)
 	struct container *c = container_by_id(call->engine, call->id);
 
 	if (c && r == 0)
-		engine_emit(call->engine, "restart", c, 0);
+		events_emit(c, "restart", NULL);
 	if (call->done)
 		call->done(call->cookie, r, e);
 	free(call);

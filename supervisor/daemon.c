@@ -21,6 +21,7 @@
 #include "supervisor/container.h"
 #include "supervisor/debt.h"
 #include "supervisor/engine.h"
+#include "supervisor/events.h"
 #include "supervisor/keeper.h"
 #include "supervisor/engine_options.h"
 #include "supervisor/recover.h"
@@ -127,6 +128,7 @@ static void remove_files(struct daemon *d)
 			en->data_dirfd, c->id, NULL); /* what a removal that failed has named already */
 		(void)store_remove(en, c->id, NULL);
 	}
+	events_remove(en);
 	if (d->has_socket && unlink(en->options.socket) < 0 && errno != ENOENT)
 		log_warn("remove-socket", "err=\"%s\"", strerrordesc_np(errno));
 	snprintf(path, sizeof(path), "%s/supervisor.pid", en->options.run_root);

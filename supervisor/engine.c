@@ -10,6 +10,7 @@
 #include "runtime/launch.h"
 #include "supervisor/container.h"
 #include "supervisor/debt.h"
+#include "supervisor/events.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/keeper.h"
 #include "supervisor/seccomp_cache.h"
@@ -66,7 +67,7 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	if (!en)
 		return err_set(e, ENOMEM, "make engine");
 	en->options = *options;
-	en->run_dirfd = en->data_dirfd = en->log_dirfd = en->leftovers_fd = -1;
+	en->run_dirfd = en->data_dirfd = en->log_dirfd = en->leftovers_fd = en->events_dirfd = -1;
 	en->launch_group.dirfd = -1;
 	list_init(&en->containers);
 	list_init(&en->execs);
@@ -76,7 +77,7 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	int r = proc_boot_id(en->boot_id);
 	if (r < 0)
 		return err_set(e, -r, "read boot id");
-	if ((r = open_dirs(en, e)) < 0)
+	if ((r = open_dirs(en, e)) < 0 || (r = events_open(en, e)) < 0)
 		return r;
 	en->block = malloc(ENGINE_BLOCK);
 	en->base = new_base();
@@ -104,6 +105,7 @@ void engine_free(struct engine *en)
 	if (en->launch_group.dirfd >= 0 || en->launch_group.n_v1)
 		cgroup_close(&en->launch_group);
 	cgroup_root_free(en->cgroups);
+	events_close(en);
 	own_close(&en->leftovers_fd);
 	own_close(&en->run_dirfd);
 	own_close(&en->data_dirfd);
@@ -188,23 +190,4 @@ void engine_timer_arm(struct event *timer, int64_t delay_ns)
 	tv.tv_usec = (suseconds_t)(delay_ns % NS_PER_S / NS_PER_US);
 	if (event_add(timer, &tv) < 0)
 		abort();
-}
-
-void engine_subscribe(struct engine *en, struct engine_subscriber *s)
-{
-	list_append(&en->subscribers, &s->link);
-}
-
-void engine_unsubscribe(struct engine_subscriber *s)
-{
-	list_remove(&s->link);
-}
-
-void engine_emit(struct engine *en, const char *action, struct container *c, int value)
-{
-	struct engine_event ev = { clock_real_ns(), action, c, value };
-
-	log_info(action, "container=%.12s name=%s value=%d", c->id, c->name, value);
-	list_each_safe (struct engine_subscriber, s, &en->subscribers, link)
-		s->fn(s->cookie, &ev);
 }

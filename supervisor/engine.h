@@ -24,6 +24,7 @@
 #include "runtime/seccomp.h"
 
 struct container;
+struct event_ring;
 struct http_server;
 struct keeper;
 struct worker_pool;
@@ -46,22 +47,6 @@ struct engine_options {
  * the loop exactly once, never from inside the verb. */
 typedef void (*done_fn)(void *cookie, int r, const struct err *e);
 
-/* What happened to a container, told to everybody who subscribed, after the state has changed and is written. */
-struct engine_event {
-	int64_t time_ns; /* real time */
-	const char *
-		action; /* docker's: "create", "start", "die", "oom", "kill", "stop", "restart", "destroy", ... */
-	struct container *container;
-	int value; /* exit code for "die", signal for "kill", else 0 */
-};
-typedef void (*engine_event_fn)(void *cookie, const struct engine_event *ev);
-
-struct engine_subscriber {
-	struct list link;
-	engine_event_fn fn;
-	void *cookie;
-};
-
 struct engine {
 	struct event_base *base;
 	struct engine_options options;
@@ -79,10 +64,12 @@ struct engine {
 	struct seccomp_cache *seccomp;
 
 	struct http_server *api;
-	struct list containers; /* struct container.link, oldest first */
-	struct list execs;	/* struct exec_session.link */
-	struct list tombs;	/* exit records of removed containers, a minute each */
-	struct list subscribers;
+	struct list containers;	 /* struct container.link, oldest first */
+	struct list execs;	 /* struct exec_session.link */
+	struct list tombs;	 /* exit records of removed containers, a minute each */
+	struct list subscribers; /* struct engine_subscriber.link */
+	struct event_ring *events;
+	int events_dirfd;  /* <run-root> */
 	struct list debts; /* groups that could not be removed yet, tried again until they are */
 	struct event *debt_timer, *exec_timer;
 	struct buf log_batch; /* shared by all log files, empty between calls */
@@ -103,10 +90,6 @@ void engine_answer(struct engine *en, done_fn done, void *cookie, int r, const s
 void engine_timer_arm(struct event *timer, int64_t delay_ns);
 /* Free an event and forget it; NULL is fine. */
 void engine_event_free(struct event **ev);
-
-void engine_subscribe(struct engine *en, struct engine_subscriber *s);
-void engine_unsubscribe(struct engine_subscriber *s);
-void engine_emit(struct engine *en, const char *action, struct container *c, int value);
 
 /* Put together elsewhere: the API's listener (supervisor/api/) and the compose projects of -f (supervisor/project.c). */
 int api_start(struct engine *en, int listen_fd, struct err *e);

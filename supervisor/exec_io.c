@@ -6,6 +6,8 @@
 #include "base/http.h"
 #include "base/io.h"
 #include "base/own.h"
+#include "supervisor/container.h"
+#include "supervisor/events.h"
 #include "supervisor/exec_run.h"
 #include "supervisor/frame.h"
 #include "supervisor/input.h"
@@ -133,6 +135,9 @@ static void on_data(struct http_stream *s, const char *data, size_t len, void *c
 	}
 	input_write(run->input, data, len);
 	if (r != 0) {
+		struct container *c = r > 0 ? container_by_id(run->engine, run->x->container_id) : NULL;
+		if (c)
+			events_emit(c, "exec_detach", "execID", run->x->id, NULL);
 		http_stream_finish(take_ptr(&run->stream));
 		leave(run);
 	} else if (input_is_full(run->input)) {

@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "supervisor/container.h"
 #include "supervisor/debt.h"
+#include "supervisor/events.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/spec_build.h"
 
@@ -125,14 +126,16 @@ static void adopt_payload(struct exec_run *run, pid_t pid, int pidfd)
 static void set_code(struct exec_session *x, int code)
 {
 	struct container *c = container_by_id(x->engine, x->container_id);
+	char text[16];
 
+	snprintf(text, sizeof(text), "%d", code);
 	x->running = false;
 	x->has_exit_code = true;
 	x->exit_code = code;
 	x->ended_ns = clock_mono_ns();
 	exec_session_collect_later(x->engine);
 	if (c)
-		engine_emit(x->engine, "exec_die", c, code);
+		events_emit(c, "exec_die", "execID", x->id, "exitCode", text, NULL);
 }
 
 /* The code is stored, stage and payload are reaped: nothing is left but to close. */
@@ -289,15 +292,13 @@ static void on_timeout(evutil_socket_t fd, short what, void *cookie)
 static void on_running(struct exec_run *run, const struct exec_result *res)
 {
 	struct exec_session *x = run->x;
-	struct container *c = container_by_id(x->engine, x->container_id);
 
 	engine_event_free(&run->deadline);
 	adopt_payload(run, res->pid, res->pidfd);
 	x->running = true;
 	x->pid = res->pid;
 	fault_point("supervisor.exec-running");
-	if (c)
-		engine_emit(x->engine, "exec_start", c, 0);
+	exec_session_say(x, "exec_start");
 	if (x->timeout_ns) {
 		run->timeout = watch(run, -1, 0, on_timeout);
 		engine_timer_arm(run->timeout, x->timeout_ns);

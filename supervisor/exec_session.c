@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "supervisor/container.h"
 #include "supervisor/detach.h"
+#include "supervisor/events.h"
 #include "supervisor/exec_run.h"
 
 #define COLLECT_NS (300 * NS_PER_S) /* an ended exec stays for one to two of these */
@@ -98,6 +99,23 @@ static int parse_body(struct exec_session *x, struct err *e)
 	return parse_size(x, e);
 }
 
+void exec_session_say(struct exec_session *x, const char *word)
+{
+	struct container *c = container_by_id(x->engine, x->container_id);
+	auto_(buf) struct buf action = { 0 };
+	const json_t *arg;
+	size_t i;
+
+	if (!c)
+		return;
+	int r = buf_printf(&action, "%s:", word);
+	json_array_foreach (json_object_get(x->body, "Cmd"), i, arg)
+		r |= buf_printf(&action, " %s", json_string_value(arg));
+	if (r < 0)
+		abort();
+	events_emit(c, action.data, "execID", x->id, NULL);
+}
+
 int exec_session_create(struct container *c, const json_t *body, struct exec_session **out, struct err *e)
 {
 	int r = check_takes_exec(c, e);
@@ -119,7 +137,7 @@ int exec_session_create(struct container *c, const json_t *body, struct exec_ses
 		return r;
 	}
 	list_append(&c->engine->execs, &x->link);
-	engine_emit(c->engine, "exec_create", c, 0);
+	exec_session_say(x, "exec_create");
 	*out = x;
 	return 0;
 }

@@ -56,6 +56,8 @@ int exec_session_check_start(struct exec_session *x, struct err *e);
 void exec_session_start(struct exec_session *x, const struct exec_start_options *o,
 	struct http_stream *stream, done_fn done, void *cookie);
 int exec_session_resize(struct exec_session *x, unsigned width, unsigned height, struct err *e);
+/* An event whose action is the word and the command: "exec_start: ls -l". */
+void exec_session_say(struct exec_session *x, const char *word);
 /* cgroup.kill of its own group. */
 int exec_session_kill(struct exec_session *x, struct err *e);
 

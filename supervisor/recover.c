@@ -17,6 +17,7 @@
 #include "supervisor/container_files.h"
 #include "supervisor/container_start.h"
 #include "supervisor/debt.h"
+#include "supervisor/events.h"
 #include "supervisor/keeper.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
@@ -293,6 +294,7 @@ int recover_containers(struct engine *en, struct err *e)
 			(void)keeper_ack(en->keeper, slots[i].pid, slots[i].start_ticks,
 				NULL); /* nobody asks any more */
 	}
+	events_recover(en);
 	list_each (struct container, c, &en->containers, link)
 		recover_one(c, slots, n);
 	return 0;

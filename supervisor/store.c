@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "runtime/spec.h"
 #include "supervisor/config.h"
+#include "supervisor/events.h"
 
 #define RECORD_MAX (8 << 20)
 
@@ -49,6 +50,7 @@ static const struct field {
 	FIELD("RestartCount", FIELD_INT, restart_count),
 	FIELD("NextTryNs", FIELD_I64, next_try_ns),
 	FIELD("DelayNs", FIELD_I64, delay_ns),
+	FIELD("Unsaid", FIELD_INT, unsaid),
 #undef FIELD
 };
 
@@ -217,15 +219,20 @@ void store_drop_spec(struct container *c)
 		(void)unlinkat(dirfd, "spec.json", 0); /* a stale one is harmless: only a live run reads it */
 }
 
-int store_remove(struct engine *en, const char *id, struct err *e)
+int store_forget(struct engine *en, const char *id, struct err *e)
 {
 	char config[TEXT_ID_LEN + sizeof("/config.json")];
 
-	/* It goes first: a record without is one that nobody was told of, so a death on the way leaves no half of it. */
 	snprintf(config, sizeof(config), "%.64s/config.json", id);
 	if (unlinkat(en->run_dirfd, config, 0) < 0 && errno != ENOENT)
 		return err_set(e, errno, "remove record of %.12s", id);
-	return path_remove_tree(en->run_dirfd, id, e);
+	return 0;
+}
+
+int store_remove(struct engine *en, const char *id, struct err *e)
+{
+	int r = store_forget(en, id, e);
+	return r < 0 ? r : path_remove_tree(en->run_dirfd, id, e);
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -302,7 +309,8 @@ static struct container *load_one(struct engine *en, const char *id)
 	remove_unreplaced(en, dirfd, id);
 	if (faccessat(dirfd, "config.json", F_OK, 0) < 0 && errno == ENOENT &&
 		faccessat(dirfd, "config.json.damaged", F_OK, 0) < 0) {
-		(void)path_remove_tree(en->run_dirfd, id, NULL); /* a creation that was never acknowledged */
+		events_finish_destroy(en, id); /* else it is a creation that was never acknowledged */
+		(void)path_remove_tree(en->run_dirfd, id, NULL);
 		return NULL;
 	}
 	struct container *c = container_new(en, id);

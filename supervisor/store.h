@@ -24,7 +24,9 @@ int store_save_state(struct container *c, struct err *e);
 int store_save_spec(struct container *c, struct err *e);
 int store_load_spec(struct container *c, struct err *e);
 void store_drop_spec(struct container *c);
-/* The record is gone with this. */
+/* The record is gone with the first: a directory without config.json is one that nobody was told of, or one of a container that is
+ * no more. The second takes the directory too. */
+int store_forget(struct engine *en, const char *id, struct err *e);
 int store_remove(struct engine *en, const char *id, struct err *e);
 /* Every record into en->containers; nothing else is done with them. */
 int store_load(struct engine *en, struct err *e);

@@ -31,6 +31,7 @@ static struct actual sample(void)
 	a.restart_count = 12;
 	a.next_try_ns = -1;
 	a.delay_ns = INT64_C(60000000000);
+	a.unsaid = 5;
 	return a;
 }
 
