@@ -188,15 +188,16 @@ static const struct keeper_exit *slot_of(const struct container *c, const struct
 	return NULL;
 }
 
+/* What has a slot and died since the slots were read is told by the keeper, as any exit is. */
 static void recover_run(struct container *c, const struct keeper_exit *slot)
 {
 	int alive = take_up(c);
 
 	if (slot && slot->exited)
 		container_on_exit(c, slot);
-	else if (!alive)
+	else if (!alive && !slot)
 		container_on_lost(c);
-	else if (!c->desired.run) /* it was being stopped */
+	else if (alive && !c->desired.run) /* it was being stopped */
 		container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, NULL, NULL);
 }
 
