@@ -23,9 +23,22 @@ static int new_tmpfs(struct err *e)
 	return fd < 0 ? err_set(e, errno, "make mount of tmpfs") : fd;
 }
 
-int sealed_program(const char *name, const void *data, size_t len, struct err *e)
+/* The file system as well as the mount: on a mount alone, an open for writing counts as a writer for the moment until it is
+ * refused, and our execve in that moment fails with ETXTBSY. */
+static int make_read_only(int mount)
 {
 	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
+	auto_close int fs = fspick(mount, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
+		fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0 ||
+		mount_setattr(mount, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
+		return -errno;
+	return 0;
+}
+
+int sealed_program(const char *name, const void *data, size_t len, struct err *e)
+{
 	struct err why;
 	auto_close int mount = new_tmpfs(&why);
 
@@ -40,8 +53,8 @@ int sealed_program(const char *name, const void *data, size_t len, struct err *e
 	if (r < 0)
 		return err_set(e, -r, "write program %s", name);
 	own_close(&made); /* a writer would make the mount busy */
-	if (mount_setattr(mount, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
-		return err_set(e, errno, "make program %s read-only", name);
+	if ((r = make_read_only(mount)) < 0)
+		return err_set(e, -r, "make program %s read-only", name);
 	int fd = openat(mount, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? err_set(e, errno, "open program %s", name) : fd;
 }

@@ -3,9 +3,10 @@
  *
  * A sealed memfd cannot be written to, but whoever gets at its name by /proc/PID/exe may open it for writing all the same,
  * and as long as he does nobody can execute it (ETXTBSY): one container could stop every exec of the host. So the file lies
- * on a file system of its own, whose only mount is read-only and belongs to no namespace: there is no way to change that.
+ * on a read-only file system of its own, whose only mount is read-only and belongs to no namespace: there is no way to
+ * change that.
  *
- * Source:  fsmount(2), mount_setattr(2), memfd_create(2).
+ * Source:  fsmount(2), fspick(2), mount_setattr(2), memfd_create(2).
  * Owns:    the descriptor is the caller's: O_RDONLY, CLOEXEC; the file is gone with the last one.
  * Errors:  where we may not mount (no CAP_SYS_ADMIN) it is a sealed memfd.
  */

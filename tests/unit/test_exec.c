@@ -841,6 +841,33 @@ static void sealed_program_cve_2019_5736(void **state)
 		fsetxattr(fd, "security.capability", "\1\0\0\2\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0", 20, 0), -1);
 }
 
+/* CVE-2019-5736: nor does trying to open it, over and over, hold up a single exec (ETXTBSY). */
+static void sealed_program_under_siege(void **state)
+{
+	(void)state;
+	char path[64];
+	char *argv[] = { (char *)"stage", NULL }, *envp[] = { NULL };
+	int fd = exec_stage_fd(NULL), busy = 0;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	pid_t sieger = fork();
+	if (sieger == 0)
+		for (;;)
+			(void)!open(path, O_WRONLY | O_CLOEXEC);
+	for (int i = 0; i < 5000; i++) {
+		int status;
+		pid_t pid = fork();
+		if (pid == 0) {
+			(void)execveat(fd, "", argv, envp, AT_EMPTY_PATH);
+			_exit(errno == ETXTBSY ? 200 : 201);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		busy += WIFEXITED(status) && WEXITSTATUS(status) == 200;
+	}
+	(void)kill(sieger, SIGKILL);
+	(void)waitpid(sieger, NULL, 0);
+	assert_int_equal(busy, 0);
+}
+
 static void in_a_user_namespace(void **state)
 {
 	(void)state;
@@ -973,6 +1000,7 @@ int main(void)
 		cmocka_unit_test_teardown(held_in_a_user_namespace_cve_2016_9962, thaw),
 		cmocka_unit_test(forged_reports),
 		cmocka_unit_test(sealed_program_cve_2019_5736),
+		cmocka_unit_test(sealed_program_under_siege),
 		cmocka_unit_test(in_a_user_namespace),
 		cmocka_unit_test(ended_container),
 		cmocka_unit_test(many_without_a_leak),
