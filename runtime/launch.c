@@ -80,6 +80,7 @@ union message {
 	uint32_t type;
 	struct launch_init_msg init;
 	struct launch_failed_msg failed;
+	struct launch_helper_msg helper;
 	struct stage_msg stage;
 };
 
@@ -127,6 +128,12 @@ static int take_message(
 	}
 	if (len == sizeof(m->failed) && m->type == LAUNCH_MSG_FAILED)
 		return launcher_failed(l, &m->failed, out, e);
+	if (len == sizeof(m->helper) && m->type == LAUNCH_MSG_HELPER) {
+		if (l->phase != PHASE_BEGUN || l->helper_pid)
+			return bad_message(l, out, e);
+		l->helper_pid = m->helper.pid;
+		return 1;
+	}
 	if (len != sizeof(m->stage))
 		return bad_message(l, out, e);
 	switch (m->type) {
@@ -135,7 +142,8 @@ static int take_message(
 		return failed(l, out, code);
 	case STAGE_CONSOLE:
 		/* The init may be in a pid namespace with others that can make it say what they like. */
-		if (l->phase != PHASE_INIT || *fd < 0 || !l->wants_console || !plan_is_console(*fd))
+		if (l->phase != (l->helper_pid ? PHASE_BEGUN : PHASE_INIT) || *fd < 0 || !l->wants_console ||
+			!plan_is_console(*fd))
 			return bad_message(l, out, e);
 		l->wants_console = false;
 		out->event = LAUNCH_CONSOLE;
@@ -148,7 +156,12 @@ static int take_message(
 		out->event = LAUNCH_READY;
 		return 0;
 	case STAGE_AT_EXEC:
-		if (l->phase != PHASE_RELEASED)
+		/* The helper says it when the filter is on: then the init may not be able to any more. */
+		if (l->phase == PHASE_BEGUN && l->helper_pid) {
+			l->filtered = true;
+			return 1;
+		}
+		if (l->phase != PHASE_RELEASED && !(l->phase == PHASE_AT_EXEC && l->filtered))
 			return bad_message(l, out, e);
 		l->phase = PHASE_AT_EXEC;
 		return 1;
@@ -199,19 +212,20 @@ int launch_release(struct launch *l, struct err *e)
 	int r = io_send(l->sock, &go, 1, NULL, 0);
 	if (r < 0)
 		return err_set(e, -r, "launch: release");
-	l->phase = PHASE_RELEASED;
+	l->phase = l->filtered ? PHASE_AT_EXEC : PHASE_RELEASED;
 	return 0;
 }
 
 void launch_gone_through(struct launch *l)
 {
 	if (l->phase == PHASE_READY)
-		l->phase = PHASE_RELEASED;
+		l->phase = l->filtered ? PHASE_AT_EXEC : PHASE_RELEASED;
 }
 
 void launch_take_up(int sock, struct launch *out)
 {
-	*out = (struct launch){ .sock = sock, .launcher_pidfd = -1, .phase = PHASE_READY };
+	/* Whether it has a filter on already was said to who has kept the socket. If not, it will say that it is at its execve. */
+	*out = (struct launch){ .sock = sock, .launcher_pidfd = -1, .phase = PHASE_READY, .filtered = true };
 }
 
 void launch_done(struct launch *l)

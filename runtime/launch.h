@@ -17,8 +17,10 @@
  *          come to its end, makes it end (EOF on the socket) - it does not wait.
  * Errors:  launch_receive() returns the failing side's error with its step: "mounts: attach /data: No such file or
  *          directory". Deadlines are the caller's: on one it kills the cgroup and calls launch_done().
- * Parent:  with clone_parent both processes become children of the caller's parent (the keeper), which reaps them;
- *          without it they are the caller's own (berth-oci).
+ * Parent:  with clone_parent all processes become children of the caller's parent (the keeper), which reaps them;
+ *          without it they are the caller's own (berth-oci): the launcher, the init, and the helper where there is one.
+ * Joining: what enters a pid namespace that others are in already may be stopped and rewritten by them. So the init is made
+ *          by a helper process outside, and has no more rights than its program from its first instant on.
  */
 #ifndef RUNTIME_LAUNCH_H
 #define RUNTIME_LAUNCH_H
@@ -74,8 +76,9 @@ struct launch {
 	int sock; /* watch for reading */
 	int launcher_pidfd;
 	pid_t launcher_pid;
-	unsigned phase; /* private, as is the next */
-	bool wants_console;
+	pid_t helper_pid; /* to be reaped as the launcher is, from LAUNCH_INIT or LAUNCH_FAILED on; 0: none */
+	unsigned phase;	  /* private, as are the next */
+	bool wants_console, filtered;
 };
 
 enum launch_event { LAUNCH_INIT, LAUNCH_CONSOLE, LAUNCH_READY, LAUNCH_RUNNING, LAUNCH_FAILED };

@@ -24,12 +24,17 @@ struct launch_env {
 };
 
 /* Messages of the launcher, beside enum stage_msg_type of the init on the same socket. */
-enum launch_msg_type { LAUNCH_MSG_INIT = 64, LAUNCH_MSG_FAILED };
+enum launch_msg_type { LAUNCH_MSG_INIT = 64, LAUNCH_MSG_FAILED, LAUNCH_MSG_HELPER };
 
 struct launch_init_msg { /* the pidfd rides along */
 	uint32_t type;
 	int32_t pid;
 	uint64_t start_ticks, netns_inode;
+};
+
+struct launch_helper_msg {
+	uint32_t type;
+	int32_t pid;
 };
 
 struct launch_failed_msg {
@@ -49,7 +54,9 @@ struct launch_state {
 	int keep_fd;	      /* never the init's */
 	int join_fds[SPEC_NS_COUNT];
 	bool clone_parent;
-	pid_t pid; /* of a live init, 0: none yet */
+	bool outside;	  /* the init is made by a process outside of the pid namespace that it joins */
+	pid_t pid;	  /* of a live init, 0: none yet; outside: first of the one that makes it */
+	pid_t helper_pid; /* the same, for good */
 	int pidfd;
 };
 

@@ -341,7 +341,9 @@ static bool give_pipes(const struct launch_state *s, const struct launch_args *a
 static int build_plan(struct launch_state *s, const struct launch_args *args, struct err *e)
 {
 	auto_(buf) struct buf plan = { 0 };
-	struct plan_extra extra = { .reaper = args->spec->init, .chown_pipes = give_pipes(s, args) };
+	/* Where others are already it would not be the one that orphans come to. */
+	struct plan_extra extra = { .reaper = args->spec->init && !s->outside,
+		.chown_pipes = give_pipes(s, args) };
 	if (!args->spec->process.args)
 		return err_say(e, EINVAL, "process.args: there is nothing to run");
 	int r = plan_build(&args->spec->process, args->seccomp, &extra, &plan, e);
@@ -368,6 +370,8 @@ static void describe(struct launch_state *s, const struct launch_args *args, int
 			.plan_fd = -1,
 			.cgroup_ns_fd = -1,
 			.gate_fd = args->hold ? args->gate_fd : -1,
+			.pid_ns_fd = -1,
+			.user_ns_fd = -1,
 			.hierarchies = env->hierarchies,
 			.n_hierarchies = env->n_hierarchies,
 			.nofile_soft = env->nofile_soft,
@@ -378,6 +382,7 @@ static void describe(struct launch_state *s, const struct launch_args *args, int
 		.mntns_fd = env->mntns_fd,
 		.keep_fd = args->keep_fd,
 		.clone_parent = args->clone_parent,
+		.outside = spec->ns[SPEC_NS_PID].mode == SPEC_NS_JOIN,
 		.pidfd = -1,
 	};
 	for (size_t i = 0; i < SPEC_NS_COUNT; i++)

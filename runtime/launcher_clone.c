@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -21,9 +22,10 @@
 
 _Noreturn void launcher_fail(struct launch_state *s, int r, const struct err *e)
 {
-	struct launch_failed_msg m = {
-		.type = LAUNCH_MSG_FAILED, .err = -r, .exit_code = 128, .pid = s->pid
-	};
+	struct launch_failed_msg m = { .type = LAUNCH_MSG_FAILED,
+		.err = -r,
+		.exit_code = 128,
+		.pid = s->pid == s->helper_pid ? 0 : s->pid };
 
 	if (s->pidfd >= 0)
 		(void)sys_pidfd_send_signal(s->pidfd, SIGKILL);
@@ -79,6 +81,10 @@ static int join_namespaces(struct launch_state *s, struct err *e)
 	if (setns(s->mntns_fd, CLONE_NEWNS) < 0)
 		return err_set(e, errno, "namespaces: enter the mount namespace");
 	own_close(&s->mntns_fd);
+	if (s->outside) {
+		s->init.pid_ns_fd = take_fd(&s->join_fds[SPEC_NS_PID]);
+		s->init.user_ns_fd = take_fd(&s->join_fds[SPEC_NS_USER]);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		int *fd = &s->join_fds[order[i]];
 		if (*fd >= 0 && setns(*fd, (int)spec_ns_clone_flag(order[i])) < 0)
@@ -116,9 +122,9 @@ static uint64_t clone_flags(struct launch_state *s)
 		s->init.cgroup_ns_late = true;
 		flags &= ~(uint64_t)CLONE_NEWCGROUP;
 	}
-	/* The kernel refuses a new user namespace to a child that is born into another pid namespace. The child makes it,
-	 * and then what it is to own. */
-	if ((flags & CLONE_NEWUSER) && spec->ns[SPEC_NS_PID].mode == SPEC_NS_JOIN) {
+	/* The right to join a pid namespace goes with the entry into a user namespace. So the child does the one, then the
+	 * other, and then makes what it is to own. */
+	if (s->outside && spec->ns[SPEC_NS_USER].mode != SPEC_NS_HOST) {
 		s->init.late_ns = (uint32_t)flags;
 		if (s->init.cgroup_ns_late) {
 			s->init.late_ns |= CLONE_NEWCGROUP;
@@ -216,14 +222,77 @@ static int netns_inode(struct launch_state *s, int sync, uint64_t *out, struct e
 	return 0;
 }
 
+/* What it makes may end by itself or be reaped at any time, and the pid be another's: who it says to be must be a child of
+ * our parent, in the namespace that was to be joined. */
+static int check_payload(const struct launch_state *s, struct err *e)
+{
+	char path[64], text[1024];
+	struct stat want, got;
+	pid_t parent = 0;
+
+	(void)snprintf(path, sizeof(path), "%d/stat", (int)s->pid);
+	if (io_read_text(s->init.proc_fd, path, text, sizeof(text)) >= 0) {
+		const char *end = strrchr(text, ')');
+		if (!end || sscanf(end, ") %*c %d", &parent) != 1)
+			parent = 0;
+	}
+	(void)snprintf(path, sizeof(path), "%d/ns/pid", (int)s->pid);
+	if (parent != getppid() || fstat(s->init.pid_ns_fd, &want) < 0 ||
+		fstatat(s->init.proc_fd, path, &got, 0) < 0 || want.st_ino != got.st_ino)
+		return err_say(e, ESRCH, "the container's init was killed");
+	return still_there(s, e);
+}
+
+/* Until the helper has ended: then there is an init, or its failure was told. */
+static int await_payload(struct launch_state *s, struct err *e)
+{
+	struct pollfd p[] = { { .fd = s->pidfd, .events = POLLIN }, { .fd = s->init.report_fd } };
+
+	while (poll(p, ARRAY_LEN(p), -1) < 0)
+		if (errno != EINTR)
+			return err_set(e, errno, "wait for the container's init");
+	end_if_alone(s);
+	s->pid = *s->init.out_pid;
+	own_close(&s->pidfd);
+	if (s->pid == 0)
+		_exit(1);
+	s->pidfd = sys_pidfd_open(s->pid, 0);
+	if (s->pidfd < 0)
+		return err_say(e, ESRCH, "the container's init was killed");
+	return check_payload(s, e);
+}
+
+/* The caller has to know whom to reap before that one can fail. */
+static int tell_helper(struct launch_state *s, int sync, struct err *e)
+{
+	struct launch_helper_msg m = { .type = LAUNCH_MSG_HELPER, .pid = s->pid };
+
+	s->helper_pid = s->pid;
+	int r = io_send(s->init.report_fd, &m, sizeof(m), NULL, 0);
+	if (r < 0)
+		return err_set(e, -r, "report the container's init");
+	return send_sync(sync, INIT_SYNC_RECORDED, e);
+}
+
+/* In its name: it waits in the midst of others, and its filter may forbid to speak. */
+static int say_ready(struct launch_state *s, struct err *e)
+{
+	struct stage_msg m = { .type = STAGE_READY };
+	int r = io_send(s->init.report_fd, &m, sizeof(m), NULL, 0);
+	return r < 0 ? err_set(e, -r, "report the container's init") : 0;
+}
+
 static int record(struct launch_state *s, int sync, struct err *e)
 {
-	struct launch_init_msg m = { .type = LAUNCH_MSG_INIT, .pid = s->pid };
+	struct launch_init_msg m = { .type = LAUNCH_MSG_INIT };
 	char path[32], stat[1024];
 
-	int r = netns_inode(s, sync, &m.netns_inode, e);
+	int r = s->outside ? await_payload(s, e) : 0;
+	if (r == 0)
+		r = netns_inode(s, sync, &m.netns_inode, e);
 	if (r < 0)
 		return r;
+	m.pid = s->pid;
 	(void)snprintf(path, sizeof(path), "%d/stat", (int)s->pid);
 	r = io_read_text(s->init.proc_fd, path, stat, sizeof(stat));
 	if (r >= 0)
@@ -236,7 +305,7 @@ static int record(struct launch_state *s, int sync, struct err *e)
 	if (r < 0)
 		return err_set(e, -r, "report the container's init");
 	fault_point("launch.recorded");
-	return send_sync(sync, INIT_SYNC_RECORDED, e);
+	return s->outside ? say_ready(s, e) : send_sync(sync, INIT_SYNC_RECORDED, e);
 }
 
 /* In the container's init. What it must not have of ours goes at once: the rest is closed before its payload runs. */
@@ -272,12 +341,24 @@ static int clone_init(struct launch_state *s, int sync[2], struct err *e)
 	return 0;
 }
 
+static int map_answer(struct launch_state *s, struct err *e)
+{
+	void *page = mmap(
+		NULL, sizeof(*s->init.out_pid), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return err_set(e, errno, "map a page");
+	s->init.out_pid = page;
+	return 0;
+}
+
 _Noreturn void launcher_make_container(struct launch_state *s)
 {
 	struct err e = { 0 };
 	int sync[2] = { -1, -1 };
 
 	int r = prepare_user_namespace(s, &e);
+	if (r == 0 && s->outside)
+		r = map_answer(s, &e);
 	if (r == 0)
 		r = join_namespaces(s, &e);
 	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0)
@@ -287,6 +368,8 @@ _Noreturn void launcher_make_container(struct launch_state *s)
 	if (r == 0)
 		r = clone_init(s, sync, &e);
 	fault_point("launch.cloned");
+	if (r == 0 && s->outside)
+		r = tell_helper(s, sync[0], &e);
 	if (r == 0)
 		r = map_users(s, sync[0], &e);
 	if (r == 0)

@@ -71,6 +71,8 @@ static int enter_user_namespace(struct stage_ctx *c)
 		return 0;
 	if (job->late_ns & CLONE_NEWUSER)
 		r = late_user_namespace(c);
+	else if (job->user_ns_fd >= 0 && setns(job->user_ns_fd, CLONE_NEWUSER) < 0)
+		r = stage_say(c, errno, "join the user namespace", NULL);
 	if (r == 0 && job->wait_maps)
 		r = wait_launcher(c, INIT_SYNC_MAPPED);
 	if (r < 0)
@@ -183,12 +185,12 @@ static int restore_limits(struct stage_ctx *c)
 /* Nothing may be said about this container before the supervisor has it on record. */
 static int wait_recorded(struct stage_ctx *c)
 {
-	fault_point("init.mounted");
 	return wait_launcher(c, INIT_SYNC_RECORDED);
 }
 
 static const struct stage_step init_steps[] = {
 	{ "cgroups", init_join_cgroups },
+	{ "pid namespace", init_outside_enter },
 	{ "user namespace", enter_user_namespace },
 	{ "session", enter_session },
 	{ "root", init_attach_root },
@@ -201,7 +203,6 @@ static const struct stage_step init_steps[] = {
 	{ "network", loopback_up },
 	{ "sysctls", set_sysctls },
 	{ "limits", restore_limits },
-	{ "launcher", wait_recorded },
 };
 
 /* Between the terminal, which the process steps open, and the limits that they end with. */
@@ -212,17 +213,21 @@ static const struct stage_step console_steps[] = {
 /* A joined mount namespace is taken as it is: its root, its mounts, its masks. */
 static const struct stage_step joined_steps[] = {
 	{ "cgroups", init_join_cgroups },
+	{ "pid namespace", init_outside_enter },
 	{ "user namespace", enter_user_namespace },
 	{ "session", enter_session },
 	{ "names", set_names },
 	{ "network", loopback_up },
 	{ "sysctls", set_sysctls },
 	{ "limits", restore_limits },
+};
+
+static const struct stage_step recorded_steps[] = {
 	{ "launcher", wait_recorded },
 };
 
 /* As stage_run(), but a failure is told only when the supervisor knows that there is an init: it has to reap us. */
-static void run_unrecorded(struct stage_ctx *c, const struct stage_step *steps, size_t n)
+static void run_unrecorded(struct stage_ctx *c, const struct stage_step *steps, size_t n, bool recorded)
 {
 	char got;
 	for (size_t i = 0; i < n; i++) {
@@ -231,7 +236,7 @@ static void run_unrecorded(struct stage_ctx *c, const struct stage_step *steps, 
 			continue;
 		(void)shutdown(
 			job_of(c)->sync_fd, SHUT_WR); /* the launcher need not wait for what we had to say */
-		while (read(job_of(c)->sync_fd, &got, 1) == 1 && got != INIT_SYNC_RECORDED)
+		while (!recorded && read(job_of(c)->sync_fd, &got, 1) == 1 && got != INIT_SYNC_RECORDED)
 			;
 		stage_fail(c, steps[i].name, -r);
 	}
@@ -245,20 +250,6 @@ static void prepare_process(struct stage_ctx *c)
 	stage_run(c, stage_prepare_steps, i);
 	stage_run(c, console_steps, ARRAY_LEN(console_steps));
 	stage_run(c, stage_prepare_steps + i, stage_prepare_count - i);
-}
-
-static void wait_for_release(struct stage_ctx *c)
-{
-	char go;
-	ssize_t n;
-	int gate = job_of(c)->gate_fd;
-	if (stage_send(c, STAGE_READY, -1) < 0)
-		_exit(1);
-	do
-		n = read(gate >= 0 ? gate : c->report_fd, &go, 1);
-	while (n < 0 && errno == EINTR);
-	if (n != 1)
-		_exit(1); /* the supervisor is gone, or does not want us any more */
 }
 
 /* Handlers of whoever we were forked from are cleared by CLONE_CLEAR_SIGHAND, what it ignores is not. */
@@ -276,6 +267,7 @@ _Noreturn void init_run(const struct init_job *job)
 {
 	struct init init = { .job = job };
 	struct stage_ctx c;
+	bool outside = job->pid_ns_fd >= 0;
 
 	stage_init(&c, job->plan, job->report_fd);
 	c.priv = &init;
@@ -283,22 +275,35 @@ _Noreturn void init_run(const struct init_job *job)
 	c.proc_fd = job->user_ns ? -1 : job->proc_fd;
 	c.root_fd = job->root_fd;
 	c.reaper_fd = job->stage_fd;
+	c.gate_fd = job->gate_fd;
 	memcpy(c.stdio, job->stdio, sizeof(c.stdio));
+
+	c.joins = outside;
 
 	reset_signals();
 	fault_point("init.cloned");
+	if (outside) /* known to whoever has to reap us, and no more: it is the payload that goes on record */
+		stage_run(&c, recorded_steps, ARRAY_LEN(recorded_steps));
 	if (job->root_fd >= 0) {
-		run_unrecorded(&c, init_steps, ARRAY_LEN(init_steps));
+		run_unrecorded(&c, init_steps, ARRAY_LEN(init_steps), outside);
 	} else {
-		run_unrecorded(&c, joined_steps, ARRAY_LEN(joined_steps));
+		run_unrecorded(&c, joined_steps, ARRAY_LEN(joined_steps), outside);
 		c.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (c.root_fd < 0)
 			stage_fail(&c, "root", errno);
 	}
+	fault_point("init.mounted");
+	if (!outside)
+		run_unrecorded(&c, recorded_steps, ARRAY_LEN(recorded_steps), false);
 	fault_point("init.recorded");
 	prepare_process(&c);
 	fault_point("init.prepared");
-	wait_for_release(&c);
+	if (outside)
+		init_outside_become(&c);
+	if (stage_send(&c, STAGE_READY, -1) < 0)
+		_exit(1);
+	stage_wait_for_release(&c);
+	c.gate_fd = -1; /* goes with the other descriptors */
 	fault_point("init.released");
 	stage_run(&c, stage_become_steps, stage_become_count);
 	stage_run(&c, stage_exec_steps, stage_exec_count);

@@ -9,6 +9,9 @@
  * Two sockets: report_fd carries struct stage_msg to the supervisor and STAGE_GO back, sync_fd talks to the launcher. EOF
  * on either ends the process, but for one that is held: it waits at its gate, and lives without anybody.
  *
+ * With pid_ns_fd the process is not the container's init itself: it makes everything outside of that namespace, then clones
+ * the init into it with the payload's rights, and ends (init_outside.c). The launcher says READY for it.
+ *
  * Source:  pivot_root(2), move_mount(2), mount_setattr(2), openat2(2), config-linux.md of the OCI runtime specification.
  * Context: freestanding, as stage.h says.
  */
@@ -28,8 +31,9 @@
 #define INIT_EMPTY "/empty"
 
 /* Bytes on sync_fd, from the launcher. */
-#define INIT_SYNC_MAPPED   'm' /* the id maps are written */
-#define INIT_SYNC_RECORDED 'r' /* the supervisor has been told who we are */
+#define INIT_SYNC_MAPPED 'm' /* the id maps are written */
+#define INIT_SYNC_RECORDED                                                                                   \
+	'r' /* the supervisor has been told who we are; outside: the caller, whose child we are */
 
 /* To the launcher: the late user namespace is there (inode 0); the rest is, with the inode of our network namespace. */
 struct init_sync {
@@ -44,6 +48,7 @@ struct init_hierarchy {
 };
 
 enum { INIT_DEVICE_COUNT = 6 }; /* null, zero, full, random, urandom, tty */
+enum { INIT_PROC_MAX = 8 };
 
 struct init_device {
 	const char *name;
@@ -73,6 +78,9 @@ struct init_job {
 	bool user_ns;	  /* inside a user namespace, new or joined: become its root */
 	bool wait_maps;
 	bool tell_netns; /* send struct init_sync when the namespaces are there: the launcher cannot look by itself */
+	int pid_ns_fd;	  /* a pid namespace to be joined by the payload alone, -1: we are where we belong */
+	int user_ns_fd;	  /* with pid_ns_fd: the user namespace to join, -1 */
+	int32_t *out_pid; /* with pid_ns_fd: a shared page, for the pid of the payload as seen from here */
 	bool cgroup_ns_late;  /* unshare it after tasks were joined */
 	int cgroup_ns_fd;     /* or join this one, -1 */
 	uint64_t nofile_soft; /* RLIMIT_NOFILE to restore, 0: leave */
@@ -81,7 +89,9 @@ struct init_job {
 /* The steps' own view: stage_ctx.priv. */
 struct init {
 	const struct init_job *job;
-	bool dev_done; /* the default nodes exist */
+	bool dev_done;		     /* the default nodes exist */
+	int proc_fds[INIT_PROC_MAX]; /* file systems opened for the proc mounts, in their order */
+	size_t n_proc, used_proc;
 };
 
 _Noreturn void init_run(const struct init_job *job);
@@ -102,6 +112,10 @@ int init_move_mount(int tree_fd, int target_fd);
 int init_populate_dev(struct stage_ctx *c);
 int init_devices_step(struct stage_ctx *c);
 int init_bind_console(struct stage_ctx *c);
+
+/* init_outside.c; both do with pid_ns_fd only */
+int init_outside_enter(struct stage_ctx *c);
+_Noreturn void init_outside_become(struct stage_ctx *c);
 
 /* init_cgroup.c */
 int init_join_cgroups(struct stage_ctx *c);

@@ -132,10 +132,17 @@ static int set_option(int fs_fd, char *option)
 	return fsconfig(fs_fd, FSCONFIG_SET_STRING, option, value, 0);
 }
 
+static int open_fs(struct stage_ctx *c, const char *type)
+{
+	struct init *init = c->priv;
+	return init->used_proc < init->n_proc && strcmp(type, "proc") == 0 ? init->proc_fds[init->used_proc++]
+									   : fsopen(type, FSOPEN_CLOEXEC);
+}
+
 int init_new_fs(struct stage_ctx *c, const char *type, const char *source, const char *data, uint64_t attr)
 {
 	char option[256];
-	auto_close int fs = fsopen(type, FSOPEN_CLOEXEC);
+	auto_close int fs = open_fs(c, type);
 	if (fs < 0)
 		return stage_say(c, errno, "open file system", type);
 	if (source && fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -99,18 +98,10 @@ static int step_root(struct stage_ctx *c)
 	return c->root_fd < 0 ? stage_say(c, errno, "open", "/") : 0;
 }
 
-/* A session of its own always, terminal or not. */
-static int step_session(struct stage_ctx *c)
-{
-	(void)setsid(); /* a new process leads none, so it cannot fail */
-	if (c->plan->flags & PLAN_TERMINAL && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
-		return stage_say(c, errno, "make it the controlling terminal", NULL);
-	return 0;
-}
-
 static _Noreturn void payload(struct stage_ctx *c)
 {
-	static const struct stage_step first[] = { { "cgroup", step_tasks }, { "terminal", step_session } };
+	static const struct stage_step first[] = { { "cgroup", step_tasks },
+		{ "terminal", stage_new_session } };
 
 	stage_run(c, first, sizeof(first) / sizeof(first[0]));
 	stage_run(c, stage_exec_steps, stage_exec_count);

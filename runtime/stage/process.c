@@ -28,6 +28,7 @@ void stage_init(struct stage_ctx *c, const struct plan *plan, int report_fd)
 		.proc_fd = -1,
 		.console_fd = -1,
 		.reaper_fd = -1,
+		.gate_fd = -1,
 		.plan_fd = -1,
 		.uid = plan->uid,
 		.gid = plan->gid };
@@ -215,6 +216,25 @@ static int step_terminal(struct stage_ctx *c)
 		return stage_say(c, errno, "make it the controlling terminal", NULL);
 	c->console_fd = take_fd(&slave);
 	return 0;
+}
+
+int stage_new_session(struct stage_ctx *c)
+{
+	(void)setsid(); /* a new process leads none, so it cannot fail */
+	if (c->plan->flags & PLAN_TERMINAL && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		return stage_say(c, errno, "make it the controlling terminal", NULL);
+	return 0;
+}
+
+void stage_wait_for_release(struct stage_ctx *c)
+{
+	char go;
+	ssize_t n;
+	do
+		n = read(c->gate_fd >= 0 ? c->gate_fd : c->report_fd, &go, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(1); /* the supervisor is gone, or does not want us any more */
 }
 
 /* ---- stdio */
@@ -424,6 +444,14 @@ static int step_descriptors(struct stage_ctx *c)
 	if (fcntl(c->report_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return stage_say(c, errno, "close descriptors", NULL);
 	unsigned report = (unsigned)c->report_fd, kept = c->joins ? c->plan->n_tasks : 0;
+	/* An init that was made outside of its pid namespace; it has no tasks to join any more. */
+	if (c->gate_fd >= 0) {
+		unsigned gate = (unsigned)c->gate_fd, low = gate < report ? gate : report;
+		int g = close_between(c, 3, low - 1);
+		if (g == 0)
+			g = close_between(c, low + 1, gate + report - low - 1);
+		return g < 0 ? g : close_between(c, gate + report - low + 1, ~0U);
+	}
 	int r = close_between(c, 3, report - 1);
 	if (kept && r == 0)
 		r = close_between(c, report + 1, STAGE_FD_TASKS - 1);

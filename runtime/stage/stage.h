@@ -51,6 +51,7 @@ struct stage_ctx {
 	char home[256]; /* from passwd, "" unknown */
 	int reaper_fd; /* PLAN_REAPER: the stage program to become pid 1 with; -1 in the stage program itself */
 	int plan_fd;   /* PLAN_REAPER: the plan's bytes for it, made by the prepare steps */
+	int gate_fd;   /* wait for the release here, and keep it open until then; -1: on report_fd */
 	char text[STAGE_TEXT_MAX]; /* a failing step says here what it was doing */
 	int exit_code;		   /* and with what the process would end, 0: 128 */
 	bool whole;		   /* see struct stage_msg */
@@ -98,6 +99,11 @@ extern const size_t stage_become_count;
 /* The last ones, up to execve. */
 extern const struct stage_step stage_exec_steps[];
 extern const size_t stage_exec_count;
+
+/* For who joins: the payload's session, always one of its own, and its terminal. */
+int stage_new_session(struct stage_ctx *c);
+/* Until the supervisor's byte, or that of whoever opens the gate; the supervisor's end ends who has no gate. */
+void stage_wait_for_release(struct stage_ctx *c);
 
 /* Steps with a file of their own. */
 int stage_resolve_user(struct stage_ctx *c);   /* user.c */

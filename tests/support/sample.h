@@ -150,6 +150,8 @@ static inline int sample_end(struct sample *t, struct cgroup_root *cgroups, cons
 	int status = -1;
 	launch_done(&t->launch);
 	(void)sample_reap(t->launch.launcher_pid);
+	if (t->launch.helper_pid > 0)
+		(void)sample_reap(t->launch.helper_pid);
 	if (t->init.pid > 0)
 		status = sample_reap(t->init.pid);
 	sample_marks[SAMPLE_REAPED] = clock_mono_ns();

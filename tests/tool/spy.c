@@ -9,7 +9,8 @@
  *   spy write SECONDS           keeps their programs open, and tries to write to them all the time
  *
  * It starts with "ready". Then a line for every success: "seen PID" (a process in which a berth's program still runs, and
- * that could be looked at), "directory PID FD", "file PID FD TARGET", "needle PID", "held PID", "kept PID FD", "wrote".
+ * that could be looked at), "rights PID CAPABILITIES" (it was stopped and has some that the spy has not), "directory PID FD",
+ * "file PID FD TARGET", "needle PID", "held PID", "kept PID FD", "wrote".
  * A needle is a file, whose text is looked for.
  */
 #include <dirent.h>
@@ -119,6 +120,31 @@ static void look_for(int pid, const char *needle)
 		(void)close(mem);
 }
 
+static unsigned long long field_of(int pid, const char *name, int base)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, chunk, sizeof(chunk) - 1);
+	(void)close(fd);
+	chunk[n > 0 ? n : 0] = '\0';
+	const char *at = strstr(chunk, name);
+	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
+/* Whoever stopped it may have it do what it likes. One is let go: it may open a procfs by CAP_SYS_ADMIN, and its filter lets it
+ * do nothing else. */
+static void look_at_rights(int pid)
+{
+	unsigned long long own = field_of(getpid(), "CapPrm:", 16), its = field_of(pid, "CapPrm:", 16);
+	char text[32];
+	if (its == 1ULL << 21 && field_of(pid, "Seccomp:", 10) == 2 && field_of(pid, "NoNewPrivs:", 10) == 1)
+		return;
+	(void)snprintf(text, sizeof(text), "%llx", its);
+	if (its & ~own)
+		(void)say("rights", pid, -1, text);
+}
+
 static bool stop(int pid)
 {
 	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
@@ -185,6 +211,8 @@ static void attack(const char *mode, int pid, const char *needle)
 	}
 	seen[pid] = 2;
 	(void)say(strcmp(mode, "hold") == 0 ? "held" : "seen", pid, -1, NULL);
+	if (stopping)
+		look_at_rights(pid);
 	if (strcmp(mode, "hold") == 0)
 		return;
 	if (strcmp(mode, "keep") == 0)
