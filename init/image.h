@@ -25,7 +25,7 @@ int image_set_next(struct image *image, int fd);
 void image_advance(struct image *image);
 /* The current one did not come up: back to the previous one. */
 void image_roll_back(struct image *image);
-/* The current one is up: the previous one is not needed any more. */
+/* The current one has proved itself: the previous one is not needed any more. */
 void image_accept(struct image *image);
 
 #endif

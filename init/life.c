@@ -1,11 +1,12 @@
 #include "init/life.h"
 
+#include "init/protocol.h"
 #include "init/say.h"
 
 #define FIRST_DELAY (100 * SAY_MS)
 #define LAST_DELAY  (5 * SAY_S)
 #define LONG_LIFE   (10 * SAY_S)
-#define TRIAL_TIME  (10 * SAY_S)
+#define TRIAL_TIME  (KEEPER_TRIAL_S * SAY_S)
 #define DEAF_TIME   (5 * SAY_S)
 #define STOP_TIME   (30 * SAY_S)
 
@@ -37,12 +38,18 @@ enum life_act life_next(struct life *l, int64_t now_ns, int64_t *out_until_ns)
 	int64_t deadline = l->deaf_until_ns;
 	if (!l->ready)
 		deadline = earlier(deadline, l->stop_until_ns);
-	if (!l->ready && l->trial)
-		deadline = earlier(deadline, l->started_ns + TRIAL_TIME);
-	if (now_ns >= deadline) {
+	bool late = !l->ready && l->trial && now_ns >= l->started_ns + TRIAL_TIME;
+	if (late || now_ns >= deadline) {
 		l->killed = true;
+		l->late = late;
 		return LIFE_KILL;
 	}
+	if (l->ready && l->trial && now_ns >= l->ready_ns + TRIAL_TIME) {
+		l->trial = false;
+		return LIFE_ACCEPT;
+	}
+	if (l->trial)
+		deadline = earlier(deadline, (l->ready ? l->ready_ns : l->started_ns) + TRIAL_TIME);
 	*out_until_ns = deadline;
 	return LIFE_WAIT;
 }
@@ -50,7 +57,7 @@ enum life_act life_next(struct life *l, int64_t now_ns, int64_t *out_until_ns)
 void life_started(struct life *l, int32_t pid, int64_t now_ns)
 {
 	l->pid = pid;
-	l->ready = l->killed = false;
+	l->ready = l->killed = l->late = false;
 	l->trial = l->trial_next;
 	l->trial_next = false;
 	l->started_ns = now_ns;
@@ -72,11 +79,11 @@ void life_not_started(struct life *l, int64_t now_ns)
 
 bool life_died(struct life *l, int64_t now_ns)
 {
-	bool rollback = l->trial && !l->ready && !l->stopping;
+	bool rollback = l->trial && !l->stopping;
 
 	if (l->stopping)
 		l->ended = true;
-	if (rollback || now_ns - l->started_ns >= LONG_LIFE)
+	if (rollback || l->trial_next || now_ns - l->started_ns >= LONG_LIFE)
 		l->delay_ns = 0;
 	if (l->stop_signal && l->stop_until_ns == LIFE_NEVER)
 		l->stop_until_ns = now_ns + STOP_TIME;
@@ -86,11 +93,17 @@ bool life_died(struct life *l, int64_t now_ns)
 	return rollback;
 }
 
-bool life_ready(struct life *l)
+void life_ready(struct life *l, int64_t now_ns)
 {
-	bool accepted = l->trial && !l->ready;
+	if (!l->ready)
+		l->ready_ns = now_ns;
 	l->ready = true;
-	return accepted;
+}
+
+void life_replaced(struct life *l)
+{
+	l->trial = false;
+	l->trial_next = true;
 }
 
 void life_deaf(struct life *l, int64_t now_ns)

@@ -2,8 +2,8 @@
  * life - when a supervisor is started, killed, replaced and given up: decisions only, no clock and no system call.
  *
  * Respawn:  the first at once, then after 0.1 s, doubling to 5 s, for ever; ten seconds alive start again at once.
- * Replace:  a supervisor on trial that dies before it is ready, or is not ready within ten seconds, gives way to the
- *           previous image (rollback).
+ * Replace:  a supervisor on trial that is not ready within KEEPER_TRIAL_S, or that dies before it has been ready for as long,
+ *           gives way to the previous image (rollback). The start after its predecessor's end is at once, whatever was before.
  * Deaf:     a supervisor that closed the protocol socket and does not end within five seconds is killed: it can neither
  *           learn of exits nor of our end.
  * The end:  a supervisor that said STOPPING takes the keeper with it. A wish to stop (SIGTERM, SIGINT) outlives the
@@ -23,11 +23,12 @@
 struct life {
 	int32_t pid; /* 0: none alive */
 	bool ready, trial, killed;
+	bool late;	 /* killed, and for not being ready */
 	bool trial_next; /* the next start is that of a replaced image */
 	bool stopping, ended;
 	int status;	 /* with stopping: how the keeper ends */
 	int stop_signal; /* 0: nobody asked us to end */
-	int64_t started_ns, spawn_at_ns, delay_ns;
+	int64_t started_ns, ready_ns, spawn_at_ns, delay_ns;
 	int64_t deaf_until_ns, stop_until_ns;
 };
 
@@ -35,6 +36,7 @@ enum life_act {
 	LIFE_WAIT,    /* until the time given */
 	LIFE_SPAWN,   /* start a supervisor: then life_started() or life_not_started() */
 	LIFE_KILL,    /* kill it; its death follows */
+	LIFE_ACCEPT,  /* its trial is over: the previous image can go */
 	LIFE_END,     /* end with .status */
 	LIFE_GIVE_UP, /* kill the children, then end */
 };
@@ -46,8 +48,9 @@ void life_started(struct life *l, int32_t pid, int64_t now_ns);
 void life_not_started(struct life *l, int64_t now_ns);
 /* True: the image on trial failed, go back to the previous one. */
 bool life_died(struct life *l, int64_t now_ns);
-/* True: the image is no longer on trial, the previous one can go. */
-bool life_ready(struct life *l);
+void life_ready(struct life *l, int64_t now_ns);
+/* The next start is that of a replaced image; the present one is on trial no more. */
+void life_replaced(struct life *l);
 void life_deaf(struct life *l, int64_t now_ns);
 void life_stop_wanted(struct life *l, int sig, int64_t now_ns);
 

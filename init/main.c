@@ -206,6 +206,10 @@ static void supervisor_died(const struct keeper_msg_slot *how)
 	for (int i = 0; i < LAST_WORDS && sock >= 0 && serve_one(); i++)
 		continue;
 	close_socket();
+	keeper.last_code = how->code;
+	keeper.last_value = how->value;
+	keeper.last_lived_ms = (uint32_t)((how->mono_ns - keeper.life.started_ns) / SAY_MS);
+	keeper.last_late = keeper.life.late;
 	bool rolled_back = life_died(&keeper.life, how->mono_ns);
 	if (rolled_back) {
 		keeper.rolled_back++;
@@ -216,9 +220,8 @@ static void supervisor_died(const struct keeper_msg_slot *how)
 	int64_t wait_ms = (keeper.life.spawn_at_ns - how->mono_ns) / SAY_MS;
 	say("supervisor ", say_number(how->pid),
 		how->code == CLD_EXITED ? " ended with status " : " was killed by signal ",
-		say_number(how->value),
-		rolled_back ? " before it was ready: back to the previous binary" : "", "; next start in ",
-		say_number(wait_ms), " ms");
+		say_number(how->value), rolled_back ? " on its trial: back to the previous binary" : "",
+		"; next start in ", say_number(wait_ms), " ms");
 }
 
 /* ---- the loop */
@@ -290,6 +293,9 @@ __attribute__((noreturn)) static void loop(void)
 			say("supervisor ", say_number(keeper.life.pid),
 				" does not answer its deadline: killed");
 			(void)kill(keeper.life.pid, SIGKILL);
+			continue;
+		case LIFE_ACCEPT:
+			image_accept(&keeper.image);
 			continue;
 		case LIFE_GIVE_UP:
 			give_up();

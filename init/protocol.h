@@ -23,12 +23,13 @@
 #define KEEPER_SLOTS		4096  /* exit slots */
 #define KEEPER_RING		64    /* last exits that nobody had named */
 #define KEEPER_DESCRIPTORS	16384 /* fewer where RLIMIT_NOFILE is lower */
+#define KEEPER_TRIAL_S		10    /* for a replaced binary to be ready, and then to stay alive */
 #define KEEPER_NAME_MAX		95    /* bytes of a descriptor's name: [A-Za-z0-9._:@+-] */
 
 enum keeper_op {
 	/* -> hello: limits and history. The first thing a supervisor asks. */
 	KEEPER_OP_HELLO = 1,
-	/* The supervisor is up: a replaced binary is kept from here on. */
+	/* The supervisor is up. A replaced binary is kept when it has been so for KEEPER_TRIAL_S. */
 	KEEPER_OP_READY,
 	/* status: the exit status. Nothing is left but to exit; when the supervisor has ended, the keeper ends with it. */
 	KEEPER_OP_STOPPING,
@@ -52,7 +53,8 @@ enum keeper_op {
 	/* cursor (0 first) -> the next name and the cursor behind it; -ENOENT at the end. */
 	KEEPER_OP_LIST,
 	/* One descriptor: a sealed memfd with the binary of the next supervisor, taken when this one ends. The present one is
-	 * kept until the new one is READY; when it dies before or takes more than ten seconds, the present one comes back.
+	 * kept for the new one's trial: when that is not READY within KEEPER_TRIAL_S, or dies before it has been READY for as
+	 * long, the present one comes back. Who asks for a successor has proved itself and is on trial no more.
 	 * -EINVAL not an executable image or not sealed; -EBUSY the present one is not READY itself. */
 	KEEPER_OP_REPLACE,
 	KEEPER_OP_COUNT,
@@ -76,6 +78,11 @@ struct keeper_msg_hello {
 	uint32_t refused;		   /* datagrams that made no sense */
 	uint32_t rolled_back;		   /* replaced binaries that did not come up */
 	uint32_t stop_signal;		   /* 0, or SIGTERM or SIGINT: the keeper was asked to end */
+	/* Zero from a keeper that is older than these. */
+	uint32_t trial;		       /* 1: this supervisor is a replaced binary's first */
+	uint32_t last_lived_ms;	       /* how its predecessor ended: after so long, */
+	int32_t last_code, last_value; /* CLD_* and the exit code or signal (0: there was none), */
+	uint32_t last_late;	       /* 1: because the keeper killed it for not being READY in time */
 };
 
 struct keeper_msg {

@@ -6,6 +6,7 @@
 
 #include "init/descriptors.h"
 #include "init/reap.h"
+#include "init/say.h"
 #include "init/slots.h"
 
 struct call {
@@ -26,14 +27,18 @@ static int serve_hello(struct call *c)
 		.starts = k->starts,
 		.refused = k->refused,
 		.rolled_back = k->rolled_back,
-		.stop_signal = (uint32_t)k->life.stop_signal };
+		.stop_signal = (uint32_t)k->life.stop_signal,
+		.trial = k->life.trial,
+		.last_lived_ms = k->last_lived_ms,
+		.last_code = k->last_code,
+		.last_value = k->last_value,
+		.last_late = k->last_late };
 	return 0;
 }
 
 static int serve_ready(struct call *c)
 {
-	if (life_ready(&c->keeper->life))
-		image_accept(&c->keeper->image);
+	life_ready(&c->keeper->life, say_mono_ns());
 	return 0;
 }
 
@@ -114,12 +119,12 @@ static int serve_replace(struct call *c)
 	if (*c->fd < 0)
 		return -EBADF;
 	if (!k->life.ready)
-		return -EBUSY; /* it may be on trial itself: what would be rolled back to? */
+		return -EBUSY; /* what would be rolled back to? */
 	int r = image_set_next(&k->image, *c->fd);
 	if (r < 0)
 		return r;
 	*c->fd = -1;
-	k->life.trial_next = true;
+	life_replaced(&k->life);
 	return 0;
 }
 

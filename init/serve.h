@@ -19,6 +19,9 @@ struct keeper {
 	struct image image;
 	uint64_t nofile_soft, nofile_hard; /* as they were found */
 	uint32_t starts, refused, rolled_back;
+	int32_t last_code, last_value; /* how the last supervisor ended */
+	uint32_t last_lived_ms;
+	bool last_late;
 };
 
 /* data, len: the datagram; *fd: the one descriptor that came with it or -1, set to -1 when it was taken. True: *reply is to

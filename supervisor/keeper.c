@@ -266,7 +266,12 @@ static int say_hello(struct keeper *k, struct err *e)
 		.descriptors = h->descriptors,
 		.starts = h->starts,
 		.rolled_back = h->rolled_back,
-		.stop_signal = (int)h->stop_signal };
+		.stop_signal = (int)h->stop_signal,
+		.trial = h->trial == 1,
+		.last_code = h->last_code,
+		.last_value = h->last_value,
+		.last_lived_ms = h->last_lived_ms,
+		.last_late = h->last_late == 1 };
 	return 0;
 }
 

@@ -48,6 +48,11 @@ struct keeper_limits {
 	unsigned starts;      /* supervisors started so far; 1: we are the first of this keeper */
 	unsigned rolled_back; /* replaced binaries that did not come up */
 	int stop_signal;      /* SIGTERM or SIGINT that a former supervisor did not carry out; 0: none */
+	bool trial;	      /* we are the first of a replaced binary */
+	/* How our predecessor ended; code 0: there was none, or the keeper is too old to say. */
+	int last_code, last_value;
+	unsigned last_lived_ms;
+	bool last_late; /* killed for not being ready in time */
 };
 
 typedef void (*keeper_exit_fn)(void *cookie, const struct keeper_exit *exit);
@@ -66,7 +71,7 @@ int keeper_open(int sock_fd, struct event_base *base, keeper_exit_fn on_exit, ke
 void keeper_free(struct keeper *k);
 const struct keeper_limits *keeper_limits(const struct keeper *k);
 
-/* We are up: from here on a replaced binary is kept. */
+/* We are up. A replaced binary is kept when it has been so for KEEPER_TRIAL_S. */
 int keeper_ready(struct keeper *k, struct err *e);
 /* All is done but to exit with this status: the keeper ends with us. */
 int keeper_stopping(struct keeper *k, int status, struct err *e);

@@ -470,7 +470,7 @@ static void scene_replace(void)
 		_exit(0); /* the new one dies before it is ready */
 	}
 	if (l->starts == 3) {
-		NEED(l->rolled_back == 1);
+		NEED(l->rolled_back == 1 && !l->trial && l->last_code == CLD_EXITED && l->last_value == 1);
 		NEED_OK(keeper_ready(scene.keeper, &said));
 		auto_close int self = sealed_copy("/proc/self/exe");
 		NEED_OK(keeper_replace(scene.keeper, self, &said));
@@ -478,6 +478,7 @@ static void scene_replace(void)
 		(void)raise(SIGKILL); /* the new one hangs */
 	}
 	if (l->starts == 4) {
+		NEED(l->trial);
 		mark("hung", clock_mono_ns() / NS_PER_MS);
 		for (;;)
 			(void)pause();
@@ -485,16 +486,17 @@ static void scene_replace(void)
 	if (l->starts == 5) {
 		int64_t ms = clock_mono_ns() / NS_PER_MS - marked("hung");
 		NEED(l->rolled_back == 2 && ms >= 9500 && ms < 12000);
+		NEED(l->last_late && l->last_code == CLD_KILLED && l->last_value == SIGKILL);
 		NEED_OK(keeper_ready(scene.keeper, &said));
 		auto_close int self = sealed_copy("/proc/self/exe");
 		NEED_OK(keeper_replace(scene.keeper, self, &said));
-		_exit(0); /* the new one is good */
+		_exit(0); /* the new one comes up */
 	}
 	if (l->starts == 6) {
 		NEED_OK(keeper_ready(scene.keeper, &said));
-		(void)raise(SIGKILL); /* and stays so */
+		(void)raise(SIGKILL); /* but not for long */
 	}
-	NEED(l->rolled_back == 2);
+	NEED(l->rolled_back == 3 && !l->trial && !l->last_late && l->last_value == SIGKILL);
 	leave(0);
 }
 

@@ -236,26 +236,51 @@ static void test_life_trial(void **state)
 	(void)state;
 	life_init(&l, 0);
 	life_started(&l, 10, 0);
-	assert_false(life_ready(&l));
-	l.trial_next = true;
+	life_ready(&l, 0);
+	life_replaced(&l);
 	assert_false(life_died(&l, SAY_S));
+	assert_int_equal(next(&l, 1000), LIFE_SPAWN);
 	life_started(&l, 11, SAY_S);
 	assert_int_equal(next(&l, 10999), LIFE_WAIT);
 	assert_true(until == 11 * SAY_S);
 	assert_int_equal(next(&l, 11000), LIFE_KILL);
+	assert_true(l.late);
 	assert_int_equal(next(&l, 11001), LIFE_WAIT); /* killed once */
 	assert_true(life_died(&l, 11001 * SAY_MS));
 	assert_int_equal(next(&l, 11001), LIFE_SPAWN); /* the old one, at once */
 	life_started(&l, 12, 12 * SAY_S);
 	assert_int_equal(next(&l, 60000), LIFE_WAIT);
 
-	l.trial_next = true;
+	life_replaced(&l); /* crashes after it was ready */
 	(void)life_died(&l, 60 * SAY_S);
 	life_started(&l, 13, 60 * SAY_S);
-	assert_true(life_ready(&l)); /* accepted */
-	assert_false(life_ready(&l));
-	assert_int_equal(next(&l, 90000), LIFE_WAIT);
-	assert_false(life_died(&l, 91 * SAY_S));
+	life_ready(&l, 61 * SAY_S);
+	assert_int_equal(next(&l, 64000), LIFE_WAIT);
+	assert_true(until == 71 * SAY_S);
+	assert_true(life_died(&l, 64 * SAY_S));
+	assert_false(l.late);
+	assert_int_equal(next(&l, 64000), LIFE_SPAWN);
+	life_started(&l, 14, 64 * SAY_S);
+	life_ready(&l, 64 * SAY_S);
+	assert_false(life_died(&l, 65 * SAY_S)); /* the old one is on no trial */
+
+	life_replaced(&l); /* good */
+	life_started(&l, 15, 100 * SAY_S);
+	life_ready(&l, 101 * SAY_S);
+	life_ready(&l, 105 * SAY_S); /* said twice changes nothing */
+	assert_int_equal(next(&l, 110999), LIFE_WAIT);
+	assert_int_equal(next(&l, 111000), LIFE_ACCEPT);
+	assert_int_equal(next(&l, 111000), LIFE_WAIT);
+	assert_true(until == LIFE_NEVER);
+	assert_false(life_died(&l, 112 * SAY_S));
+
+	life_replaced(&l); /* good enough to ask for a successor: its end is no failure */
+	life_started(&l, 16, 200 * SAY_S);
+	life_ready(&l, 200 * SAY_S);
+	life_replaced(&l);
+	assert_false(life_died(&l, 201 * SAY_S));
+	life_started(&l, 17, 201 * SAY_S);
+	assert_true(life_died(&l, 202 * SAY_S));
 }
 
 static void test_life_stop(void **state)
@@ -264,7 +289,7 @@ static void test_life_stop(void **state)
 	(void)state;
 	life_init(&l, 0);
 	life_started(&l, 10, 0);
-	(void)life_ready(&l);
+	life_ready(&l, 0);
 	life_stop_wanted(&l, SIGTERM, SAY_S);
 	assert_int_equal(next(&l, 1000000), LIFE_WAIT); /* it may take its time */
 	(void)life_died(&l, 1000 * SAY_S);
@@ -280,7 +305,7 @@ static void test_life_stop(void **state)
 	life_stop_wanted(&l, SIGINT, SAY_S);
 	(void)life_died(&l, 2 * SAY_S);
 	life_started(&l, 11, 2 * SAY_S);
-	(void)life_ready(&l);
+	life_ready(&l, 3 * SAY_S);
 	assert_int_equal(next(&l, 500000), LIFE_WAIT);
 	l.stopping = true;
 	l.status = 4;
@@ -306,7 +331,7 @@ static void test_life_deaf(void **state)
 	(void)state;
 	life_init(&l, 0);
 	life_started(&l, 10, 0);
-	(void)life_ready(&l);
+	life_ready(&l, 0);
 	life_deaf(&l, SAY_S);
 	assert_int_equal(next(&l, 5999), LIFE_WAIT);
 	assert_int_equal(next(&l, 6000), LIFE_KILL);
