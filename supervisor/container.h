@@ -118,9 +118,9 @@ void stop_after_start(struct container *c);
 /* The run is over; exit code and time are in .actual. */
 void stop_after_exit(struct container *c);
 
-/* Will policy start it again? Then state and count are set for that, else stopped; restart_arm() follows when all know. */
-void restart_settle(
-	struct container *c, int exit_code, int64_t finished_ns, int64_t ran_ns, bool start_failed);
+/* A run or a start is over as end says, but for what policy makes of it: that is decided here, and the state is set.
+ * restart_arm() follows when all know. */
+void restart_settle(struct container *c, const struct state_end *end, int64_t ran_ns);
 void restart_arm(struct container *c);
 void restart_cancel(struct container *c);
 /* Remove the group now or, when something in it is still dying, within 2 s; done is called from the loop either way. */

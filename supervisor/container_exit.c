@@ -20,7 +20,7 @@
 struct exit_job {
 	struct container *c;
 	pid_t pid;
-	uint64_t start_ticks;
+	uint64_t start_ticks, generation;
 	int code;
 	bool oom;
 	int64_t finished_ns, ran_ns;
@@ -53,8 +53,13 @@ static void complete(struct exit_job *job)
 	container_close_process(c);
 	container_files_remove(c);
 	store_drop_spec(c);
-	restart_settle(c, x.code, x.finished_ns, x.ran_ns, false);
-	c->actual.oom_killed = x.oom;
+	restart_settle(c,
+		&(struct state_end){ .generation = x.generation,
+			.exit_code = x.code,
+			.oom_killed = x.oom,
+			.finished_ns = x.finished_ns,
+			.next_try_ns = CLOCK_NEVER },
+		x.ran_ns);
 	c->actual.unsaid |= EVENTS_DIE | (x.oom ? EVENTS_OOM : 0);
 	if (!c->actual.restarting && c->desired.run && !c->restarting_by_user && !c->engine->stopping) {
 		c->desired.run = false; /* it ended by itself and is to stay so */
@@ -120,6 +125,7 @@ static void begin(struct container *c, int code, int64_t finished_ns, int64_t ra
 	job->c = c;
 	job->pid = c->actual.pid;
 	job->start_ticks = c->actual.start_ticks;
+	job->generation = c->actual.generation;
 	job->code = code;
 	job->finished_ns = finished_ns;
 	job->ran_ns = ran_ns;

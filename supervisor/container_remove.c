@@ -73,9 +73,7 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 		((r = events_will_destroy(c, &record)) < 0 || (r = store_forget(en, c->id, &record)) < 0))
 		e = &record;
 	if (r < 0) {
-		c->actual.removing = false;
-		c->actual.dead = true;
-		snprintf(c->actual.error, sizeof(c->actual.error), "%s", e->text);
+		(void)state_set_remove_failed(&c->actual, e->text);
 		container_save_state(c);
 		log_error("remove-failed", "container=%.12s err=\"%s\" action=\"left dead\"", c->id, e->text);
 		waiter_wake_removed(c, e->text);
@@ -153,8 +151,7 @@ static void remove_now(struct remove_job *job)
 
 	restart_cancel(c);
 	attach_close_all(c);
-	c->actual.removing = true;
-	c->actual.restarting = c->actual.running = false;
+	(void)state_set_removing(&c->actual); /* c->remove is what says that nobody else is at it */
 	c->desired.removed = true;
 	c->desired.run = false;
 	container_save_config(c);

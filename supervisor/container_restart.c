@@ -5,34 +5,25 @@
 #include "supervisor/container_start.h"
 #include "supervisor/restart.h"
 
-void restart_settle(
-	struct container *c, int exit_code, int64_t finished_ns, int64_t ran_ns, bool start_failed)
+void restart_settle(struct container *c, const struct state_end *end, int64_t ran_ns)
 {
+	struct state_end how = *end;
 	struct restart_run run = {
 		.policy = c->config->restart,
 		.max = c->config->restart_max,
 		.count = c->actual.restart_count,
 		.delay_ns = c->actual.delay_ns,
 		.ran_ns = ran_ns,
-		.exit_code = exit_code,
-		.start_failed = start_failed,
+		.exit_code = end->exit_code,
+		.start_failed = end->start_failed,
 		.stopped_by_user = c->desired.stopped_by_user || !c->desired.run || c->restarting_by_user,
 		.daemon_stopping = c->engine->stopping,
 	};
-	int64_t delay;
 
-	if (!restart_decide(&run, &delay)) {
-		if (!start_failed)
-			state_set_stopped(&c->actual, exit_code, finished_ns);
-		return;
-	}
-	if (start_failed) /* its error and code stay to be seen */
-		state_set_restarting(
-			&c->actual, c->actual.exit_code, clock_real_ns(), clock_real_ns() + delay);
-	else
-		state_set_restarting(&c->actual, exit_code, finished_ns, clock_real_ns() + delay);
-	c->actual.delay_ns = delay;
-	c->actual.restart_count++;
+	how.next_try_ns = CLOCK_NEVER;
+	if (restart_decide(&run, &how.delay_ns))
+		how.next_try_ns = clock_real_ns() + how.delay_ns;
+	(void)state_set_ended(&c->actual, &how); /* a late end of another run changes nothing */
 }
 
 static void start_again(evutil_socket_t fd, short what, void *cookie)

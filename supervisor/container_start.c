@@ -97,16 +97,21 @@ void container_set_start_error(struct container *c, int exit_code, const char *a
 						     : "");
 	else
 		snprintf(text, sizeof(text), "failed to start container: %.460s", e->text);
-	state_set_start_failed(&c->actual, exit_code, text);
+	state_note_start_error(&c->actual, exit_code, text);
 }
 
 /* Everything of the start is gone; state.error and exit code are set. */
 static void settle_failure(struct container *c, bool by_policy)
 {
-	if (by_policy)
-		restart_settle(c, c->actual.exit_code, clock_real_ns(), 0, true);
-	else
+	if (!by_policy)
 		c->desired.run = false;
+	restart_settle(c,
+		&(struct state_end){ .generation = c->actual.generation,
+			.start_failed = true,
+			.exit_code = c->actual.exit_code,
+			.finished_ns = clock_real_ns(),
+			.next_try_ns = CLOCK_NEVER },
+		0);
 	container_save_state(c);
 	log_warn("start-failed", "container=%.12s name=%s exit_code=%d err=\"%s\" action=%s", c->id, c->name,
 		c->actual.exit_code, c->actual.error, c->actual.restarting ? "restart" : "none");
@@ -243,7 +248,7 @@ static void on_running(struct start_job *job)
 	bool has_exit = job->has_exit;
 	struct keeper_exit x = job->exit;
 
-	state_set_running(&c->actual, job->released_ns, job->released_mono_ns);
+	(void)state_set_running(&c->actual, job->released_ns, job->released_mono_ns);
 	c->actual.unsaid |= EVENTS_START;
 	container_save_state(c);
 	fault_point("supervisor.running");
@@ -471,7 +476,7 @@ static void start_begin(struct container *c, bool by_policy, done_fn done, void 
 	debt_forget_group(
 		c->engine, c->id); /* the launch makes it anew: to pay now would kill what runs in it */
 	fault_arm();
-	state_set_starting(&c->actual);
+	(void)state_set_starting(&c->actual); /* who calls has asked */
 	int r = store_save_state(c, &e);
 	fault_point("supervisor.starting");
 	if (r == 0)

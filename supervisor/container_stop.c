@@ -106,7 +106,7 @@ static void send_signal(struct stop_job *job, int sig, int64_t timeout_ns)
 static void call_off_restart(struct container *c)
 {
 	restart_cancel(c);
-	state_set_stopped(&c->actual, c->actual.exit_code, c->actual.finished_ns);
+	(void)state_set_called_off(&c->actual); /* who calls has asked */
 	container_save_state(c);
 	waiter_wake_exit(c);
 }

@@ -206,7 +206,7 @@ static void recover_one(struct container *c, const struct keeper_exit *slots, si
 	struct actual *a = &c->actual;
 	const struct keeper_exit *slot = a->pid ? slot_of(c, slots, n) : NULL;
 
-	a->removing = false; /* begun again below */
+	(void)state_forget_removal(a); /* begun again below */
 	if (a->starting) {
 		if (slot)
 			(void)keeper_ack(c->engine->keeper, a->pid, a->start_ticks, NULL);

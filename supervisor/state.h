@@ -2,12 +2,15 @@
  * state - what a container is wanted to be, what it is, and the words people see for that.
  *
  * Desired and actual are apart: a person's verbs write the first, the kernel's answers the second, and no function here
- * touches both. Every change of .actual goes through one of the state_* functions, so that the flags never contradict
- * each other (Paused and Restarting imply Running, as docker's clients expect).
+ * touches both. The states and the events between them are a table (state_step()). Every change of a struct actual's state goes
+ * through one of the state_set_* functions, which carry out what the table says; what it does not allow is refused, logged as
+ * our own bug, and changes nothing. So the flags never contradict each other (Paused and Restarting imply Running, as docker's
+ * clients expect).
  *
  * Source:  moby's container State (the seven status strings, the human form of `ps`).
  * Units:   real time in nanoseconds, CLOCK_NEVER for "not yet".
- * Context: pure; the clock is passed in.
+ * Errors:  false: refused.
+ * Context: pure but for that one log line; the clock is passed in.
  */
 #ifndef SUPERVISOR_STATE_H
 #define SUPERVISOR_STATE_H
@@ -24,6 +27,7 @@ struct desired {
 	bool run;	      /* started by a person or a policy, and not stopped since */
 	bool stopped_by_user; /* unless-stopped stays down */
 	bool removed;	      /* a removal was begun: whoever finds this finishes it */
+	bool paused;	      /* whoever takes it up freezes it again */
 };
 
 struct actual {
@@ -44,14 +48,91 @@ struct actual {
 	int unsaid; /* EVENTS_* (events.h): what happened in this generation and is not announced yet */
 };
 
+/* ---- the table */
+
+enum state {
+	STATE_CREATED, /* has never run */
+	STATE_STARTING,
+	STATE_RUNNING,
+	STATE_PAUSED,
+	STATE_BACKOFF,	/* nothing runs; policy starts it again in a while */
+	STATE_RETRYING, /* the start after that */
+	STATE_EXITED,
+	STATE_REMOVING,
+	STATE_DEAD, /* a removal failed half-way */
+	STATE_COUNT
+};
+
+enum state_event {
+	STATE_ON_START,	       /* a launch begins */
+	STATE_ON_STARTED,      /* its program runs */
+	STATE_ON_FAILED,       /* it does not, and that is the end of it */
+	STATE_ON_FAILED_AGAIN, /* the same, but policy tries again */
+	STATE_ON_ENDED,	       /* the program ended */
+	STATE_ON_ENDED_AGAIN,  /* the same, but policy starts it again */
+	STATE_ON_FROZEN,
+	STATE_ON_THAWED,
+	STATE_ON_CALLED_OFF, /* a person stops it in the back-off */
+	STATE_ON_REMOVE,
+	STATE_ON_REMOVE_FAILED,
+	STATE_ON_REMOVE_FORGOTTEN, /* the supervisor that was at it is gone */
+	STATE_ON_COUNT
+};
+
+enum state_action {
+	STATE_UNSET, /* a cell that nobody has thought of */
+	STATE_REFUSE,
+	STATE_DO_LAUNCH,
+	STATE_DO_RUN,
+	STATE_DO_REST, /* the process, if any, is gone; nothing is planned */
+	STATE_DO_WAIT, /* the same; a restart is planned */
+	STATE_DO_FREEZE,
+	STATE_DO_THAW,
+	STATE_DO_REMOVE,
+	STATE_DO_BURY, /* what is left of it is dead */
+};
+
+struct state_move {
+	enum state_action action;
+	enum state next; /* EXITED: at rest, which is CREATED for one that has never run */
+};
+
+/* Pure. */
+struct state_move state_step(enum state from, enum state_event on);
+enum state state_of(const struct actual *a);
+const char *state_name(enum state s);
+const char *state_event_name(enum state_event on);
+
+/* ---- what carries it out */
+
 void state_init(struct actual *a);
 /* A launch begins: a new generation. */
-void state_set_starting(struct actual *a);
-void state_set_running(struct actual *a, int64_t started_ns, int64_t started_mono_ns);
-void state_set_stopped(struct actual *a, int exit_code, int64_t finished_ns);
-void state_set_restarting(struct actual *a, int exit_code, int64_t finished_ns, int64_t next_try_ns);
-/* A start failed: docker keeps a code of an earlier run unless the failure says 126 or 127. */
-void state_set_start_failed(struct actual *a, int exit_code, const char *error);
+bool state_set_starting(struct actual *a);
+bool state_set_running(struct actual *a, int64_t started_ns, int64_t started_mono_ns);
+/* Why the start fails, as soon as that is known; its end follows. Docker keeps a code of an earlier run unless the failure
+ * says 126 or 127. */
+void state_note_start_error(struct actual *a, int exit_code, const char *error);
+
+/* How a run or a start ended. */
+struct state_end {
+	uint64_t generation; /* of the start that it is the end of: another's is refused */
+	bool start_failed;   /* then code and error are those that were noted */
+	int exit_code;
+	bool oom_killed;
+	int64_t finished_ns;
+	int64_t next_try_ns; /* CLOCK_NEVER: policy does not start it again */
+	int64_t delay_ns;
+};
+bool state_set_ended(struct actual *a, const struct state_end *end);
+bool state_set_paused(struct actual *a, bool paused);
+bool state_set_called_off(struct actual *a);
+/* False and no log line: somebody else is at it already. */
+bool state_set_removing(struct actual *a);
+bool state_set_remove_failed(struct actual *a, const char *error);
+/* A removal that its supervisor did not survive; true when there was one. */
+bool state_forget_removal(struct actual *a);
+
+/* ---- the words */
 
 /* "created", "running", "paused", "restarting", "removing", "exited", "dead". */
 const char *state_status(const struct actual *a);

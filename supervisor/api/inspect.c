@@ -70,7 +70,7 @@ json_t *inspect_summary(const struct container *c)
 		c->config->network, "NetworkSettings", network_settings(c), "Mounts", mounts_of(c));
 }
 
-static json_t *state_of(const struct actual *a)
+static json_t *state_json(const struct actual *a)
 {
 	json_t *o = json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:o, s:o}", "Status",
 		state_status(a), "Running", a->running, "Paused", a->paused, "Restarting", a->restarting,
@@ -103,7 +103,7 @@ json_t *inspect_container(const struct container *c)
 	json_t *o = json_pack(
 		"{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "Id",
 		c->id, "Created", api_time(c->created_ns), "Path", *command ? *command : "", "Args",
-		arguments, "State", state_of(&c->actual), "Image", c->config->image, "ResolvConfPath",
+		arguments, "State", state_json(&c->actual), "Image", c->config->image, "ResolvConfPath",
 		file[0], "HostnamePath", file[1], "HostsPath", file[2], "LogPath", log_path ? log_path : "",
 		"Name", name, "RestartCount", c->actual.restart_count, "Driver", "overlay", "Platform",
 		"linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "");
