@@ -69,7 +69,7 @@ static void wake(struct waiter *w, int exit_code, const char *error)
 	w->exit_code = exit_code;
 	w->has_error = error && *error;
 	snprintf(w->error, sizeof(w->error), "%s", error ? error : "");
-	engine_timer_arm(w->wake, 0);
+	event_active(w->wake, EV_TIMEOUT, 0); /* unlike timers that are due, these keep their order */
 }
 
 static struct tomb *find_tomb(struct engine *en, const char *ref)
