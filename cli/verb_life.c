@@ -1,4 +1,4 @@
-/* The verbs that are one request per container: stop, restart, kill, rm, wait. */
+/* The verbs that are one request per container: stop, restart, kill, pause, unpause, rm, wait. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -48,6 +48,16 @@ int verb_kill(const struct cli *cli, const struct args *o)
 {
 	return each_with(cli, o, "POST", "/containers/%s/kill",
 		(const char *[]){ "signal", option_string(o, "signal"), NULL });
+}
+
+int verb_pause(const struct cli *cli, const struct args *o)
+{
+	return for_each_container(cli, o, "POST", "/containers/%s/pause");
+}
+
+int verb_unpause(const struct cli *cli, const struct args *o)
+{
+	return for_each_container(cli, o, "POST", "/containers/%s/unpause");
 }
 
 int verb_rm(const struct cli *cli, const struct args *o)
@@ -118,7 +128,7 @@ const struct option_def *rm_options(void)
 	return table;
 }
 
-const struct option_def *wait_options(void)
+const struct option_def *plain_options(void)
 {
 	static const struct option_def table[] = {
 		{ 0, NULL, OPT_BOOL, NULL },

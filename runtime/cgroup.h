@@ -104,6 +104,20 @@ int cgroup_attach(const struct cgroup *g, pid_t pid, struct err *e);
 int cgroup_freeze(const struct cgroup *g, const struct cgroup_root *r, bool frozen, struct err *e);
 /* Are all processes in it frozen: 1, 0 or -errno. */
 int cgroup_is_frozen(const struct cgroup *g, const struct cgroup_root *r);
+/* Is it to be frozen, of itself and not for a group above it: 1, 0 or -errno. A process that joins a frozen group runs for a
+ * moment; this does not change then. */
+int cgroup_is_freeze_asked(const struct cgroup *g, const struct cgroup_root *r);
+
+/* To be told of freezes and thaws by whomsoever. The descriptor becomes readable when something about a watched group may have
+ * changed (also when its first process comes or its last one goes): read it, then ask again. A watch ends with
+ * its group. v2 only: -EOPNOTSUPP. */
+#define CGROUP_WATCH_ALL (-1)	      /* too much changed: ask all */
+int cgroup_watch_open(struct err *e); /* the caller closes it */
+/* Returns the watch's number, which is never used again. */
+int cgroup_watch_add(int watch_fd, const struct cgroup *g, struct err *e);
+void cgroup_watch_drop(int watch_fd, int watch);
+/* The numbers of those that changed, at most room; 0: no more for now. */
+int cgroup_watch_read(int watch_fd, int *out, size_t room);
 /* SIGKILL to every process inside and below: cgroup.kill, else (before 5.14, or no v2) freeze and kill in a loop, by
  * pidfd. They die a moment later: see cgroup_is_populated(). */
 int cgroup_kill(const struct cgroup *g, const struct cgroup_root *r, struct err *e);

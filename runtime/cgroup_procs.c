@@ -95,6 +95,15 @@ int cgroup_is_frozen(const struct cgroup *g, const struct cgroup_root *r)
 	return len < 0 ? len : strcmp(state, "FROZEN") == 0;
 }
 
+int cgroup_is_freeze_asked(const struct cgroup *g, const struct cgroup_root *r)
+{
+	int dirfd = g->dirfd >= 0 ? g->dirfd : freezer_dir(g, r);
+	if (dirfd < 0)
+		return dirfd;
+	uint64_t v = cgroup_read_number(dirfd, g->dirfd >= 0 ? "cgroup.freeze" : "freezer.self_freezing");
+	return v == UINT64_MAX ? -ENOENT : v == 1;
+}
+
 /* ---- listing */
 
 struct pid_list {

@@ -77,6 +77,7 @@ struct container *container_new(struct engine *en, const char *id)
 
 void container_close_process(struct container *c)
 {
+	pause_unwatch(c);
 	own_close(&c->pidfd);
 	if (c->group.path[0])
 		cgroup_close(&c->group);

@@ -29,6 +29,7 @@ struct start_job;
 struct stop_job;
 struct exit_job;
 struct remove_job;
+struct pause_job;
 
 #define CONTAINER_NAME_MAX 255
 
@@ -44,6 +45,7 @@ struct container {
 	struct actual actual;
 
 	struct cgroup group;			/* closed while nothing runs */
+	int freeze_watch;			/* number of the watch on its group, 0: none */
 	int pidfd;				/* of init, -1 */
 	struct stdio *stdio;			/* NULL while nothing runs */
 	struct list attachments;		/* struct attach.link */
@@ -56,6 +58,7 @@ struct container {
 	struct stop_job *stop;
 	struct exit_job *exit;
 	struct remove_job *remove;
+	struct pause_job *pause;
 	bool restarting_by_user; /* between the two halves of a restart: neither policy nor auto-remove acts */
 	struct event *restart_timer;
 };
@@ -80,6 +83,9 @@ void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn do
 void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
 /* SIGKILL answers after the exit, any other signal at once. -EBUSY: it does not run. */
 void container_kill(struct container *c, int sig, done_fn done, void *cookie);
+/* Freezes all that runs in it; answers when it stands still. -EBUSY: it does not run, or is paused already. */
+void container_pause(struct container *c, done_fn done, void *cookie);
+void container_unpause(struct container *c, done_fn done, void *cookie);
 /* -EBUSY: running without force, or a removal is already in progress. */
 void container_remove(struct container *c, bool force, bool volumes, done_fn done, void *cookie);
 /* By force; a removal that is in progress already is waited for, and its answer is ours. */
@@ -123,6 +129,18 @@ void stop_after_exit(struct container *c);
 void restart_settle(struct container *c, const struct state_end *end, int64_t ran_ns);
 void restart_arm(struct container *c);
 void restart_cancel(struct container *c);
+/* Its group is there: hear of a freeze by others. */
+void pause_watch(struct container *c);
+/* The same for one that ran before this supervisor did: frozen again if that is wanted; else what the kernel says holds. */
+void pause_take_up(struct container *c);
+void pause_unwatch(struct container *c);
+/* A signal is to end it, so it must get it: thaw. A pause that is under way is called off. */
+void pause_end(struct container *c);
+/* The process is gone. */
+void pause_after_exit(struct container *c);
+/* Of the engine: the descriptor that all watches share. */
+void pause_open(struct engine *en); /* a failure is logged */
+void pause_close(struct engine *en);
 /* Remove the group now or, when something in it is still dying, within 2 s; done is called from the loop either way. */
 void group_clear(struct container *c, void (*done)(void *cookie), void *cookie);
 

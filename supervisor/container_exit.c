@@ -134,6 +134,7 @@ static void begin(struct container *c, int code, int64_t finished_ns, int64_t ra
 	job->drained = stdio_is_drained(c);
 	c->exit = job;
 	fault_point("supervisor.exit");
+	pause_after_exit(c);
 	exec_session_container_ended(c);
 	stdio_resume(c);
 	if (!job->drained)

@@ -257,6 +257,7 @@ static void on_running(struct start_job *job)
 	stdio_start(c);
 	events_announce(c);
 	fault_point("supervisor.told-start");
+	pause_watch(c);
 	answers_give(&answers, c->engine, 0, NULL);
 	if (has_exit)
 		container_on_exit(c, &x);
@@ -506,7 +507,7 @@ void container_start(struct container *c, done_fn done, void *cookie)
 		return;
 	}
 	c->desired.run = true;
-	c->desired.stopped_by_user = false;
+	c->desired.stopped_by_user = c->desired.paused = false;
 	a->restart_count = 0;
 	a->delay_ns = 0;
 	container_save_config(c);

@@ -93,13 +93,13 @@ static void send_signal(struct stop_job *job, int sig, int64_t timeout_ns)
 	if (c->exit)
 		return; /* it is over; the rest is drained */
 	emit_kill(c, sig);
-	if (sig == SIGKILL) {
+	if (sig == SIGKILL)
 		kill_group(job);
-		return;
-	}
-	if (c->pidfd >= 0)
+	else if (c->pidfd >= 0)
 		(void)sys_pidfd_send_signal(c->pidfd, sig); /* -ESRCH: its exit is on the way */
-	give_grace(job, timeout_ns);
+	pause_end(c);
+	if (sig != SIGKILL)
+		give_grace(job, timeout_ns);
 }
 
 /* In back-off nothing runs: the wait is called off. */
@@ -252,6 +252,8 @@ void container_kill(struct container *c, int sig, done_fn done, void *cookie)
 				   : err_set(&e, errno, "kill container %s", c->name);
 	} else {
 		emit_kill(c, sig);
+		if (sig == config_stop_signal(c->config))
+			pause_end(c); /* it is asked to end, which it cannot while it is frozen */
 	}
 	engine_answer(c->engine, done, cookie, r, &e);
 }

@@ -67,7 +67,8 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	if (!en)
 		return err_set(e, ENOMEM, "make engine");
 	en->options = *options;
-	en->run_dirfd = en->data_dirfd = en->log_dirfd = en->leftovers_fd = en->events_dirfd = -1;
+	en->run_dirfd = en->data_dirfd = en->log_dirfd = en->leftovers_fd = en->events_dirfd = en->freeze_fd =
+		-1;
 	en->launch_group.dirfd = -1;
 	list_init(&en->containers);
 	list_init(&en->execs);
@@ -83,6 +84,7 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	en->base = new_base();
 	if (!en->block || !en->base)
 		return err_set(e, ENOMEM, "make event loop");
+	pause_open(en);
 	*out = take_ptr(&en);
 	return 0;
 }
@@ -92,6 +94,7 @@ void engine_free(struct engine *en)
 	if (!en)
 		return;
 	exec_session_free_all(en);
+	pause_close(en);
 	list_each_safe (struct container, c, &en->containers, link)
 		container_free(c);
 	waiter_forget_all(en);

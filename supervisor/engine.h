@@ -72,6 +72,8 @@ struct engine {
 	int events_dirfd;  /* <run-root> */
 	struct list debts; /* groups that could not be removed yet, tried again until they are */
 	struct event *debt_timer, *exec_timer;
+	int freeze_fd; /* tells of groups that were frozen or thawed, -1: this host cannot */
+	struct event *freeze_event;
 	struct buf log_batch; /* shared by all log files, empty between calls */
 	char *block;	      /* ENGINE_BLOCK bytes that every read of a pipe goes through */
 	bool stopping;	      /* no start, no restart any more */

@@ -177,6 +177,7 @@ static int take_up(struct container *c)
 	}
 	c->n_exec = 0;
 	log_info("taken-up", "container=%.12s name=%s pid=%d", c->id, c->name, (int)a->pid);
+	pause_take_up(c);
 	return 1;
 }
 

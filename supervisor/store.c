@@ -176,10 +176,11 @@ int store_add(struct container *c, struct err *e)
 int store_save_config(struct container *c, struct err *e)
 {
 	return save(c, "config.json",
-		json_pack("{s:i, s:s, s:s, s:I, s:O, s:{s:b, s:b, s:b}}", "Schema", STORE_SCHEMA, "Id", c->id,
-			"Name", c->name, "CreatedNs", (json_int_t)c->created_ns, "Body",
+		json_pack("{s:i, s:s, s:s, s:I, s:O, s:{s:b, s:b, s:b, s:b}}", "Schema", STORE_SCHEMA, "Id",
+			c->id, "Name", c->name, "CreatedNs", (json_int_t)c->created_ns, "Body",
 			config_body(c->config), "Desired", "Run", c->desired.run, "StoppedByUser",
-			c->desired.stopped_by_user, "Removed", c->desired.removed),
+			c->desired.stopped_by_user, "Removed", c->desired.removed, "Paused",
+			c->desired.paused),
 		e);
 }
 
@@ -262,7 +263,8 @@ static int load_config(struct container *c, int dirfd, struct err *e)
 		(r = json_get_bool(desired, "Desired", "Run", &c->desired.run, e)) < 0 ||
 		(r = json_get_bool(desired, "Desired", "StoppedByUser", &c->desired.stopped_by_user, e)) <
 			0 ||
-		(r = json_get_bool(desired, "Desired", "Removed", &c->desired.removed, e)) < 0)
+		(r = json_get_bool(desired, "Desired", "Removed", &c->desired.removed, e)) < 0 ||
+		(r = json_get_bool(desired, "Desired", "Paused", &c->desired.paused, e)) < 0)
 		return r;
 	if (strcmp(id, c->id) != 0)
 		return err_say(e, EINVAL, "Id: is that of another container");

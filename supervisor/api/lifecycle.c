@@ -86,6 +86,20 @@ static void kill_(struct api_call *call)
 	container_kill(c, sig, api_done, call);
 }
 
+static void pause_(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (c)
+		container_pause(c, api_done, call);
+}
+
+static void unpause(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (c)
+		container_unpause(c, api_done, call);
+}
+
 static void remove_(struct api_call *call)
 {
 	struct container *c = api_container(call);
@@ -162,6 +176,8 @@ static const struct api_route routes[] = {
 	{ "POST", "/containers/{}/stop", stop },
 	{ "POST", "/containers/{}/restart", restart },
 	{ "POST", "/containers/{}/kill", kill_ },
+	{ "POST", "/containers/{}/pause", pause_ },
+	{ "POST", "/containers/{}/unpause", unpause },
 	{ "POST", "/containers/{}/resize", resize },
 	{ "POST", "/containers/{}/wait", wait_ },
 	{ "DELETE", "/containers/{}", remove_ },

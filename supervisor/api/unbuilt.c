@@ -23,8 +23,6 @@ static const struct {
 	{ "GET", "/containers/*/attach/ws", "attach by WebSocket" },
 	{ "POST", "/containers/*/update", "updates of a container's limits" },
 	{ "POST", "/containers/*/rename", "renaming a container" },
-	{ "POST", "/containers/*/pause", "pausing a container" },
-	{ "POST", "/containers/*/unpause", "pausing a container" },
 	{ "POST", "/containers/prune", "prune" },
 	{ "POST", "/commit", "commits" },
 	{ "POST", "/build", "image builds" },

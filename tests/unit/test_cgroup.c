@@ -288,7 +288,9 @@ static void test_kill_without_v2(void **state)
 	UNTIL(count_pids(&v1) == 16);
 	OK(cgroup_freeze(&v1, root, true, &e));
 	UNTIL(cgroup_is_frozen(&v1, root) == 1);
+	assert_int_equal(cgroup_is_freeze_asked(&v1, root), 1);
 	OK(cgroup_freeze(&v1, root, false, &e));
+	assert_int_equal(cgroup_is_freeze_asked(&v1, root), 0);
 	assert_int_equal(cgroup_is_frozen(&v1, root), 0);
 	assert_int_equal(cgroup_is_populated(&v1, root), 1);
 	OK(cgroup_kill(&v1, root, &e));
@@ -386,14 +388,32 @@ static void test_freeze(void **state)
 	pid_t pid = spawn_in(&g, count_up, NULL);
 	UNTIL(*shared_counter > 3);
 	assert_int_equal(cgroup_is_frozen(&g, root), 0);
+	assert_int_equal(cgroup_is_freeze_asked(&g, root), 0);
+	int watch_fd = cgroup_watch_open(&e), seen[4];
+	assert_true(watch_fd >= 0);
+	int watch = cgroup_watch_add(watch_fd, &g, &e);
+	assert_true(g.dirfd >= 0 ? watch > 0 : watch == -EOPNOTSUPP);
+	while (cgroup_watch_read(watch_fd, seen, ARRAY_LEN(seen)) > 0)
+		;
 	OK(cgroup_freeze(&g, root, true, &e));
 	UNTIL(cgroup_is_frozen(&g, root) == 1);
+	if (watch > 0) {
+		int n;
+		UNTIL((n = cgroup_watch_read(watch_fd, seen, ARRAY_LEN(seen))) > 0);
+		assert_int_equal(seen[0], watch);
+		cgroup_watch_drop(watch_fd, watch);
+		while (cgroup_watch_read(watch_fd, seen, ARRAY_LEN(seen)) > 0)
+			;
+	}
+	assert_int_equal(cgroup_is_freeze_asked(&g, root), 1);
 	unsigned still = *shared_counter;
 	sleep_ms(50);
 	assert_int_equal(*shared_counter, still);
 	OK(cgroup_freeze(&g, root, false, &e));
 	UNTIL(*shared_counter > still + 3);
 	assert_int_equal(cgroup_is_frozen(&g, root), 0);
+	assert_int_equal(cgroup_watch_read(watch_fd, seen, ARRAY_LEN(seen)), 0); /* it was dropped */
+	(void)close(watch_fd);
 	/* A frozen group can be killed and removed as it is. */
 	OK(cgroup_freeze(&g, root, true, &e));
 	cgroup_close(&g);

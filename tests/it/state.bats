@@ -1,0 +1,315 @@
+# A container's life as people see it: its states, its waiters, pause, restart and kill, back-off, rename and update.
+load lib
+
+setup_file() { start_suite; }
+teardown_file() { end_suite; }
+teardown() {
+	umount "$SUITE_DIR"/data/containers/*/deep 2> /dev/null || true
+	remove_all
+}
+
+image() { echo "dir:$ROOT"; }
+
+# up NAME [OPTIONS...]: runs, ends with 3 on SIGTERM and goes on otherwise
+up() {
+	local name=$1
+	shift
+	berth run -d --network none --name "$name" "$@" "$(image)" sh -c 'trap "exit 3" TERM; trap "echo hup" HUP; echo up; while :; do sleep 0.05; done' > /dev/null
+	wait_until 10 said "$name" up
+}
+said() { berth logs "$1" | grep -q "$2"; }
+
+field() { berth inspect -f "{{.State.$2}}" "$1"; }
+is() { [ "$(field "$1" Status)" = "$2" ]; }
+pid_of() { field "$1" Pid; }
+
+# actions CONTAINER: its events in their order
+actions() {
+	sed -n "s/.* event=\([a-z_]*\) container=$(berth inspect -f '{{.Id}}' "$1" | cut -c1-12) name=[^ ]* value=.*/\1/p" "$SUITE_DIR/daemon.log" | tr '\n' ' ' | sed 's/ $//'
+}
+
+# The v2 directory of its group; nothing where v2 is not mounted.
+group_of() { find /sys/fs/cgroup -type d -path "*/$SUITE_NAME/$(berth inspect -f '{{.Id}}' "$1")" -exec test -e {}/cgroup.freeze \; -print 2> /dev/null || true; }
+
+# call METHOD PATH [BODY]: prints the status, then the answer's body.
+call() {
+	printf '%s %s HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "$1" "$2" "${#3}" "${3:-}" |
+		timeout $((20 * SLOW)) socat -t $((20 * SLOW)) - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" | tr -d '\r' | sed '1s/^[^ ]* \([0-9]*\).*/\1/; 2,/^$/d'
+}
+
+refused() { # refused STATUS TEXT METHOD PATH [BODY]
+	local want=$1 text=$2
+	shift 2
+	run call "$@"
+	[ "${lines[0]}" = "$want" ] && [[ "$output" == *"$text"* ]] || { echo "$*: $output"; return 1; }
+}
+
+kill_supervisor() {
+	local old
+	old=$(supervisor_pid)
+	kill -KILL "$old"
+	another() { [ "$(supervisor_pid)" != "$old" ]; }
+	wait_until 10 another
+	wait_until 10 timeout $((5 * SLOW)) berth version > /dev/null
+}
+
+@test "S01 inspect has docker's members of the state, with their types" {
+	up box
+	local one
+	for one in Status Running Paused Restarting OOMKilled Dead Pid ExitCode Error StartedAt FinishedAt; do
+		[[ "$(berth inspect box)" == *"\"$one\":"* ]] || { echo "$one"; return 1; }
+	done
+	[ "$(field box Running) $(field box Paused) $(field box ExitCode) $(field box FinishedAt)" = "true false 0 0001-01-01T00:00:00Z" ]
+	[ "$(pid_of box)" -gt 1 ]
+}
+
+@test "S02 S03 S04 S11 the seven words and their human form" {
+	berth create --network none --name box "$(image)" sh -c 'sleep 1000' > /dev/null
+	[ "$(berth ps -a --format '{{.State}} {{.Status}}')" = "created Created" ]
+	berth start box > /dev/null
+	[[ "$(berth ps --format '{{.State}} {{.Status}}')" == "running Up "* ]]
+	berth pause box > /dev/null
+	[[ "$(berth ps --format '{{.State}} {{.Status}}')" == "paused Up "*" (Paused)" ]]
+	[ "$(field box Running) $(field box Paused)" = "true true" ]
+	berth unpause box > /dev/null
+	berth kill box > /dev/null
+	[[ "$(berth ps -a --format '{{.State}} {{.Status}}')" == "exited Exited (137) "*" ago" ]]
+	berth rm box > /dev/null
+	berth run -d --network none --name box --restart always "$(image)" sh -c 'exit 4' > /dev/null
+	late() { [ "$(berth inspect -f '{{.RestartCount}}' box)" -ge 4 ] && is box restarting; }
+	wait_until 20 late
+	[[ "$(berth ps --format '{{.State}} {{.Status}}')" == "restarting Restarting (4) "*" ago" ]]
+	[ "$(field box Running) $(field box Restarting) $(field box Pid) $(field box ExitCode)" = "true true 0 4" ]
+	refused 400 "invalid filter 'status=bogus'" GET '/containers/json?filters=%7B%22status%22%3A%5B%22bogus%22%5D%7D'
+	run berth ps --filter status=bogus
+	[ "$status" -eq 1 ]
+}
+
+@test "S06 S07 S15 b waits before the start, while it runs, after the exit and after the removal" {
+	berth create --network none --name box "$(image)" sh -c 'sleep 0.3; exit 9' > /dev/null
+	[ "$(berth wait box)" = 0 ] # it does not run
+	call POST '/containers/box/wait?condition=next-exit' > "$SUITE_DIR/next" &
+	local next=$!
+	call POST '/containers/box/wait?condition=removed' > "$SUITE_DIR/removed" &
+	local removed=$!
+	berth start box > /dev/null
+	[ "$(berth wait box)" = 9 ]
+	wait "$next"
+	grep -q '"StatusCode":9' "$SUITE_DIR/next"
+	[ "$(berth wait box)" = 9 ]
+	kill -0 "$removed"
+	berth rm box > /dev/null
+	wait "$removed"
+	grep -q '"StatusCode":9' "$SUITE_DIR/removed"
+	[ "$(berth wait box)" = 9 ] # a minute long
+	refused 404 "No such container: never" POST /containers/never/wait
+	refused 400 'invalid condition: \"gone\"' POST '/containers/box/wait?condition=gone'
+	berth create --network none --name made "$(image)" true > /dev/null
+	call POST '/containers/made/wait?condition=next-exit' > "$SUITE_DIR/next" &
+	next=$!
+	sleep 0.2
+	berth rm made > /dev/null
+	wait "$next"
+	grep -q '"StatusCode":0' "$SUITE_DIR/next"
+}
+
+@test "S06 S15 clients that leave their waits cost nothing, and an exit is not held up by them" {
+	up box
+	local i fds rss
+	fds() { find "/proc/$(supervisor_pid)/fd" -mindepth 1 | wc -l; }
+	many() { # 200 clients that go away without a word
+		for i in $(seq 200); do
+			printf 'POST /containers/box/wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n' | timeout $((5 * SLOW)) socat -t 0 - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" > /dev/null
+		done
+	}
+	many
+	fds=$(fds)
+	rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(supervisor_pid)/status")
+	many
+	few() { [ "$(fds)" -le "$fds" ]; }
+	wait_until 10 few
+	echo "rss $rss then $(awk '/^VmRSS/ { print $2 }' "/proc/$(supervisor_pid)/status")"
+	[ $(( $(awk '/^VmRSS/ { print $2 }' "/proc/$(supervisor_pid)/status") - rss )) -lt 512 ]
+	berth stop box > /dev/null
+	[ "$(berth wait box)" = 3 ]
+}
+
+@test "S08 a wait for not-running ends with each run, and at once in the back-off" {
+	berth run -d --network none --name box --restart always "$(image)" sh -c 'exit 4' > /dev/null
+	late() { [ "$(berth inspect -f '{{.RestartCount}}' box)" -ge 5 ] && is box restarting; }
+	wait_until 30 late
+	[ "$(timeout $((10 * SLOW)) berth wait box)" = 4 ]
+	[ "$(field box Restarting)" = true ]
+}
+
+@test "S09 S10 a new run forgets the end of the last one" {
+	berth run -d --network none --name box "$(image)" sh -c 'test -e /again && exec sleep 1000; touch /again; exit 7' > /dev/null
+	[ "$(berth wait box)" = 7 ]
+	[ "$(field box ExitCode) $(field box Running) $(field box Pid)" = "7 false 0" ]
+	local finished
+	finished=$(field box FinishedAt)
+	[ $(( $(date +%s) - $(date -d "$finished" +%s) )) -le $((5 * SLOW)) ]
+	berth start box > /dev/null
+	[ "$(field box ExitCode) $(field box OOMKilled) $(field box Error)" = "0 false " ]
+	[ "$(field box FinishedAt)" = "$finished" ]
+}
+
+@test "S12 of many removals at once exactly one is the one that removed it" {
+	up box
+	berth exec box sh -c 'cd /tmp && seq 3000 | xargs touch'
+	berth stop box > /dev/null
+	local i codes jobs=()
+	for i in 1 2 3 4; do
+		call DELETE /containers/box | head -1 > "$SUITE_DIR/rm.$i" &
+		jobs+=($!)
+	done
+	wait "${jobs[@]}"
+	codes=$(cat "$SUITE_DIR"/rm.[1-4])
+	[ "$(grep -c 204 <<< "$codes")" -eq 1 ]
+	[ "$(grep -Ec '409|404' <<< "$codes")" -eq 3 ]
+}
+
+@test "S13 a removal that failed is told to who waits, and may be tried again" {
+	up box
+	berth stop box > /dev/null
+	local id
+	id=$(berth inspect -f '{{.Id}}' box)
+	# What cannot be removed: a mount in the middle of its layer.
+	mkdir -p "$SUITE_DIR/data/containers/$id/deep"
+	mount -t tmpfs none "$SUITE_DIR/data/containers/$id/deep"
+	mount -o remount,ro "$SUITE_DIR/data/containers/$id/deep"
+	call POST '/containers/box/wait?condition=removed' > "$SUITE_DIR/removed" &
+	local waiter=$!
+	sleep 0.3
+	refused 409 "something is mounted there" DELETE /containers/box
+	wait "$waiter"
+	grep -q '"Message":".*something is mounted there' "$SUITE_DIR/removed"
+	[ "$(berth ps -a --format '{{.State}} {{.Status}}')" = "dead Dead" ]
+	refused 409 "marked for removal" POST /containers/box/start
+	umount "$SUITE_DIR/data/containers/$id/deep"
+	berth rm box > /dev/null # it may be tried again
+	[ -z "$(berth ps -aq)" ]
+}
+
+@test "S14 the error of a failed start is in inspect and told to who waits" {
+	run -127 berth run --network none --name box "$(image)" no-such-program
+	run call POST /containers/box/wait
+	[[ "$output" == *'"StatusCode":127'*'"Message":"'*'executable file not found'* ]]
+	[[ "$(field box Error)" == *"executable file not found"* ]]
+	is box created
+}
+
+@test "pause freezes every process, execs too, and refuses docker's way" {
+	up box
+	berth exec -d box sleep 1000 > /dev/null
+	local group
+	group=$(group_of box)
+	[ "$(berth pause box)" = box ]
+	is box paused
+	[ -z "$group" ] || grep -q 'frozen 1' "$group/cgroup.events"
+	refused 409 "is already paused" POST /containers/box/pause
+	refused 409 "cannot start a paused container, try unpause instead" POST /containers/box/start
+	refused 409 "is paused, unpause the container before exec" POST /containers/box/exec '{"Cmd":["true"]}'
+	refused 409 "is paused, unpause the container before attach" POST '/containers/box/attach?stream=1&stdout=1'
+	refused 409 "container is paused and must be unpaused first" DELETE /containers/box
+	run berth pause box
+	[ "$status" -eq 1 ]
+	[ "$(berth unpause box)" = box ]
+	is box running
+	[ -z "$group" ] || grep -q 'frozen 0' "$group/cgroup.events"
+	refused 409 "is not paused" POST /containers/box/unpause
+	berth exec box true
+	berth stop box > /dev/null
+	refused 409 "is not running" POST /containers/box/pause
+	refused 409 "is not running" POST /containers/box/unpause
+	refused 404 "No such container: never" POST /containers/never/pause
+	[ "$(actions box | sed 's/exec_[a-z]* //g')" = "create start pause unpause kill die stop" ]
+}
+
+@test "an exec that was made before the pause is not started in it" {
+	up box
+	local id
+	id=$(call POST /containers/box/exec '{"Cmd":["true"]}' | sed -n 's/.*"Id":"\([0-9a-f]*\)".*/\1/p')
+	berth pause box > /dev/null
+	refused 409 "is paused, unpause the container before exec" POST "/exec/$id/start" '{"Detach":true}'
+}
+
+@test "stop, kill and rm -f reach a paused one, a plain signal waits" {
+	up box
+	berth pause box > /dev/null
+	berth kill -s HUP box > /dev/null
+	is box paused
+	berth unpause box > /dev/null
+	wait_until 10 said box hup
+	berth pause box > /dev/null
+	[ "$(berth stop box)" = box ]
+	[ "$(field box ExitCode)" = 3 ] # its own handler ran
+	[ "$(actions box)" = "create start pause kill unpause pause kill unpause die stop" ]
+	berth start box > /dev/null
+	is box running
+	berth pause box > /dev/null
+	berth kill box > /dev/null
+	[ "$(field box ExitCode)" = 137 ]
+	is box exited
+	berth start box > /dev/null
+	wait_until 10 said box up
+	berth pause box > /dev/null
+	berth kill -s TERM box > /dev/null
+	[ "$(berth wait box)" = 143 ] || [ "$(berth wait box)" = 3 ]
+	berth start box > /dev/null
+	berth pause box > /dev/null
+	berth restart -t 0 box > /dev/null
+	is box running
+	berth pause box > /dev/null
+	berth rm -f box > /dev/null
+	[ -z "$(berth ps -aq)" ]
+}
+
+@test "L08 a freeze from outside is one pause event, a thaw one unpause" {
+	up box
+	local group
+	group=$(group_of box)
+	[ -n "$group" ] || skip "no cgroup v2"
+	echo 1 > "$group/cgroup.freeze"
+	wait_until 10 is box paused
+	echo 0 > "$group/cgroup.freeze"
+	wait_until 10 is box running
+	berth pause box > /dev/null
+	echo 0 > "$group/cgroup.freeze"
+	wait_until 10 is box running
+	sleep 0.2
+	[ "$(actions box)" = "create start pause unpause pause unpause" ]
+}
+
+@test "a paused one is found paused after the supervisor's death, whatever was done meanwhile" {
+	up box
+	local pid group
+	pid=$(pid_of box)
+	group=$(group_of box)
+	berth pause box > /dev/null
+	kill_supervisor
+	is box paused
+	[ "$(pid_of box)" = "$pid" ]
+	[ -z "$group" ] || grep -q 'frozen 1' "$group/cgroup.events"
+	[ "$(actions box)" = "create start pause" ]
+	if [ -n "$group" ]; then
+		# It is thawed while nobody looks: what was asked for holds.
+		kill -STOP "$(keeper_pid)"
+		kill -KILL "$(supervisor_pid)"
+		echo 0 > "$group/cgroup.freeze"
+		local old
+		old=$(supervisor_pid)
+		kill -CONT "$(keeper_pid)"
+		another() { [ "$(supervisor_pid)" != "$old" ]; }
+		wait_until 10 another
+		wait_until 10 timeout $((5 * SLOW)) berth version > /dev/null
+		frozen() { grep -q 'frozen 1' "$group/cgroup.events"; }
+		wait_until 10 frozen
+		is box paused
+		[ "$(actions box)" = "create start pause" ]
+	fi
+	berth unpause box > /dev/null
+	kill_supervisor
+	is box running
+	[ "$(actions box)" = "create start pause unpause" ]
+}
