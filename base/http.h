@@ -172,7 +172,7 @@ struct http_client_ops {
 	void (*on_reply)(struct http_client *c, int status, void *cookie);
 	void (*on_data)(struct http_client *c, const char *data, size_t len, void *cookie);
 	void (*on_end)(struct http_client *c, void *cookie);
-	/* The connection could not be made, broke, or spoke no HTTP. Nothing follows. */
+	/* The connection could not be made, broke (-ECONNRESET, -EPIPE), or spoke no HTTP (-EPROTO). Nothing follows. */
 	void (*on_error)(struct http_client *c, const struct err *e, void *cookie);
 	/* In place of on_data and on_end when an upgrade was granted; s is the callee's. Called after
 	 * on_reply. */

@@ -197,7 +197,7 @@ static bool parse_some(struct http_client *c)
 			why, sizeof(why), "the server's answer is not HTTP: %s", http_errno_description(bad));
 		fail(c, EPROTO, why);
 	} else if (!any) {
-		fail(c, c->failed ? c->failed : EPROTO,
+		fail(c, c->failed ? c->failed : ECONNRESET,
 			c->failed ? "read the server's answer"
 				  : "the server closed the connection before its answer was whole");
 	}

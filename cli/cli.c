@@ -38,6 +38,8 @@ static const struct verb verbs[] = {
 		verb_attach, NULL },
 	{ "logs", "[OPTIONS] CONTAINER", "Print the output of a container", logs_options, false, 1, 1, 125,
 		verb_logs, NULL },
+	{ "events", "[OPTIONS]", "Print what happens, as it happens", events_options, false, 0, 0, 125,
+		verb_events, NULL },
 	{ "inspect", "[OPTIONS] CONTAINER [CONTAINER...]", "Print all that is known of containers",
 		inspect_options, false, 1, SIZE_MAX, 125, verb_inspect, NULL },
 	{ "up", "[OPTIONS] [SERVICE...]", "Create and start the containers of a compose file", up_options,

@@ -11,7 +11,6 @@
 static const struct {
 	const char *methods, *path, *what;
 } table[] = {
-	{ "GET", "/events", "events" },
 	{ "GET", "/system/df", "disk usage" },
 	{ "POST", "/auth", "registries" },
 	{ "POST", "/session", "image builds" },

@@ -18,7 +18,7 @@ call() {
 
 @test "docker's calls that are not built yet are 501 with a sentence, others 404" {
 	local one
-	for one in "GET /events" "GET /v1.41/events" "GET /system/df" "GET /images/json" "POST /images/create?fromImage=x" "GET /images/a/b:c/json" \
+	for one in "GET /system/df" "GET /v1.41/system/df" "GET /images/json" "POST /images/create?fromImage=x" "GET /images/a/b:c/json" \
 		"DELETE /images/x" "GET /volumes" "POST /volumes/create" "GET /networks" "POST /networks/create" "POST /containers/prune" \
 		"GET /containers/x/top" "GET /containers/x/stats" "GET /containers/x/archive?path=/" "POST /containers/x/rename?name=y" \
 		"POST /containers/x/update" "POST /commit" "POST /build" "GET /plugins" "POST /swarm/init" "GET /services" "POST /auth"; do

@@ -179,6 +179,21 @@ victim_is_right() {
 	esac
 }
 
+# Whoever died when, each of these was announced once, in this order, and they fit what the container is.
+victim_events_are_right() {
+	local seen state
+	seen=$(berth_timed events --since 0 --until "$(date +%s.%N)" -f container=victim -f event=create -f event=start -f event=die -f event=destroy \
+		--format '{{.Action}}' | tr '\n' ' ')
+	state=$(state_of victim)
+	case $state in
+	absent) [[ $seen =~ ^(create (start die )?destroy )?$ ]] ;;
+	created*) [ "$seen" = "create " ] ;;
+	running*) [ "$seen" = "create start " ] ;;
+	exited* | dead*) [ "$seen" = "create start die " ] ;;
+	*) false ;;
+	esac || { echo "events of the victim, which is '$state': $seen" >&2; return 1; }
+}
+
 # A supervisor that lives on is armed still: it has to be whole in itself, then its successor goes on.
 past_the_fault() {
 	[ $struck = supervisor ] || { assert_descriptors && kill_supervisor; }
@@ -193,7 +208,7 @@ strike() {
 	first=$(supervisor_pid)
 	"$@"
 	[ $struck != supervisor ] || [ $reached = end ] || wait_until 10 another_answers "$first" || return 1
-	victim_is_right && settles && past_the_fault && end_whole
+	victim_is_right && settles && victim_events_are_right && past_the_fault && victim_events_are_right && end_whole
 }
 
 # strike_each WHO LIFE ARGS... -- PREFIX...: at every point of these names; all failures are told, not the first alone.

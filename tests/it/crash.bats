@@ -30,7 +30,7 @@ teardown() { end_daemon_by_force; }
 }
 
 @test "the supervisor dies during the end of run --rm" {
-	strike_each self live_brief -- supervisor.drained supervisor.ex supervisor.ack supervisor.rem
+	strike_each self live_brief -- supervisor.drained supervisor.ex supervisor.ack supervisor.rem supervisor.told supervisor.forgotten
 	! thorough || strike_each self live_brief -- supervisor.
 	! thorough || strike_each supervisor live_brief -- launch. init.
 }

@@ -879,7 +879,7 @@ static void client_calls(void **state)
 	http_drop(f->held);
 	f->held = NULL;
 	WAIT_FOR(f, a.code);
-	assert_int_equal(a.code, EPROTO);
+	assert_int_equal(a.code, ECONNRESET);
 
 	struct err e;
 	struct http_client *none = NULL;
