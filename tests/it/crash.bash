@@ -85,7 +85,7 @@ nothing_half_done() {
 		fi
 		[ -z "$found" ] || { echo "left in the record of $id: $found" >&2; left=1; }
 	done
-	groups=$(find /sys/fs/cgroup -type d -path "*/$SUITE_NAME/*")
+	groups=$(find /sys/fs/cgroup -ignore_readdir_race -type d -path "*/$SUITE_NAME/*")
 	found=$(grep -E '/([0-9a-f]{64}|berth\.[0-9]+)$' <<< "$groups" | grep -v -F -e /nothing $(sed 's/^..*$/-e \/&/' <<< "$running"))
 	[ -z "$found" ] || { echo "groups left: $found" >&2; left=1; }
 	found=$(grep '/berth\.[0-9]*$' <<< "$groups")

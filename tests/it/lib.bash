@@ -107,7 +107,7 @@ assert_nothing_left() {
 	local left=0 found
 	found=$(processes_of_suite)
 	[ -z "$found" ] || { echo "processes left: $found" >&2; left=1; }
-	found=$(find /sys/fs/cgroup -type d -name "$SUITE_NAME*" 2>/dev/null)
+	found=$(find /sys/fs/cgroup -ignore_readdir_race -type d -name "$SUITE_NAME*" 2>/dev/null)
 	[ -z "$found" ] || { echo "cgroups left: $found" >&2; left=1; }
 	found=$(new_mounts)
 	[ -z "$found" ] || { echo "mounts left: $found" >&2; left=1; }
