@@ -50,6 +50,8 @@ static const struct verb verbs[] = {
 		false, 0, SIZE_MAX, 1, verb_config, NULL },
 	{ "version", "[OPTIONS]", "Print the versions of client and daemon", version_options, false, 0, 0,
 		125, verb_version, NULL },
+	{ "upgrade", "[OPTIONS] [PROGRAM]", "Change the daemon to another berth; the containers go on",
+		upgrade_options, false, 0, 1, 125, verb_upgrade, NULL },
 	{ "check", "[OPTIONS]", "Print what this kernel can do and what follows from it", check_options,
 		false, 0, 0, 1, NULL, check_main },
 	{ NULL, NULL, NULL, NULL, false, 0, 0, 0, NULL, NULL },
@@ -156,6 +158,9 @@ static int run_verb(const struct verb *v, const struct cli *cli, int argc, char 
 		else if (v->max_args == v->min_args)
 			(void)err_say(&e, EINVAL, "'berth %s' requires exactly %zu argument%s", v->name,
 				v->min_args, v->min_args == 1 ? "" : "s");
+		else if (o.words_len > v->max_args)
+			(void)err_say(&e, EINVAL, "'berth %s' accepts at most %zu argument%s", v->name,
+				v->max_args, v->max_args == 1 ? "" : "s");
 		else
 			(void)err_say(&e, EINVAL, "'berth %s' requires at least %zu argument%s", v->name,
 				v->min_args, v->min_args == 1 ? "" : "s");

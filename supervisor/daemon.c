@@ -27,6 +27,7 @@
 #include "supervisor/recover.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/store.h"
+#include "supervisor/upgrade.h"
 #include "supervisor/worker.h"
 
 #define API_NAME     "api"  /* the listening socket in the keeper's table */
@@ -129,6 +130,7 @@ static void remove_files(struct daemon *d)
 		(void)store_remove(en, c->id, NULL);
 	}
 	events_remove(en);
+	upgrade_forget(en);
 	if (d->has_socket && unlink(en->options.socket) < 0 && errno != ENOENT)
 		log_warn("remove-socket", "err=\"%s\"", strerrordesc_np(errno));
 	snprintf(path, sizeof(path), "%s/supervisor.pid", en->options.run_root);
@@ -410,7 +412,9 @@ static int start_up(struct daemon *d, const struct engine_options *o, struct err
 		return r;
 	if ((r = keeper_ready(en->keeper, e)) < 0)
 		return r;
-	log_info("ready", "name=%s socket=%s pid=%d", o->name, o->socket, (int)getpid());
+	log_info("ready", "name=%s version=%s socket=%s pid=%d", o->name, BERTH_VERSION, o->socket,
+		(int)getpid());
+	upgrade_recover(en);
 	if (keeper_limits(en->keeper)->stop_signal)
 		end_daemon(d, "asked of a former supervisor");
 	return 0;
@@ -424,6 +428,7 @@ static void daemon_done(struct daemon *d)
 	own_close(&d->listen_fd);
 	if (d->engine)
 		api_stop(d->engine);
+	upgrade_done(d->engine);
 	engine_free(d->engine);
 	own_close(&d->data_lock_fd);
 	own_close(&d->run_lock_fd);

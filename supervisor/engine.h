@@ -28,6 +28,7 @@ struct event_ring;
 struct http_server;
 struct keeper;
 struct worker_pool;
+struct upgrade;
 
 #define ENGINE_BLOCK (64 * 1024)
 
@@ -63,6 +64,7 @@ struct engine {
 	struct launch_env *launch_env;
 	struct seccomp_cache *seccomp;
 
+	struct upgrade *upgrade; /* NULL: nothing of that kind */
 	struct http_server *api;
 	struct list containers;	 /* struct container.link, oldest first */
 	struct list execs;	 /* struct exec_session.link */

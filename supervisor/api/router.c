@@ -12,7 +12,8 @@
 #define STRINGIFY(x)  STRINGIFY_(x)
 
 static const struct api_routes *const tables[] = { &api_system_routes, &api_container_routes,
-	&api_lifecycle_routes, &api_stream_routes, &api_exec_routes, &api_project_routes, &api_event_routes };
+	&api_lifecycle_routes, &api_stream_routes, &api_exec_routes, &api_project_routes, &api_event_routes,
+	&api_upgrade_routes };
 
 int api_status(int code)
 {
