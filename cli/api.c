@@ -57,7 +57,7 @@ int api_connection_error(const struct cli *cli, struct err *e)
 {
 	if (e->code == ENOENT || e->code == ECONNREFUSED) {
 		const char *why = e->code == ENOENT ? "there is no such socket" : "nobody listens there";
-		return err_say(e, e->code,
+		return err_say(e, ECONNREFUSED, /* an answer of 404 is -ENOENT */
 			"Cannot connect to the berth daemon at unix://%s: %s. Is the daemon running?",
 			cli->socket, why);
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/api.h"
+#include "cli/reconnect.h"
 
 #define COLUMN_MIN 10
 #define COLUMN_GAP 3
@@ -33,6 +34,38 @@ void print_warnings(const json_t *list)
 	}
 }
 
+/* Asking a second time for these means the same. */
+static bool is_idempotent(const char *method, const char *target)
+{
+	const char *verb = strrchr(target, '/');
+	size_t len = strcspn(verb + 1, "?");
+	return strcmp(method, "DELETE") == 0 || strcmp(method, "GET") == 0 ||
+		(len == 4 && strncmp(verb, "/stop", 5) == 0) || (len == 5 && strncmp(verb, "/start", 6) == 0);
+}
+
+/* A supervisor that dies in the middle has done it, or not: the next one is asked again where that is no harm. */
+static int call_through(
+	const struct cli *cli, const char *method, const char *target, const char *name, struct err *e)
+{
+	struct reconnect rc = { .cli = cli };
+	bool again = false;
+	int r;
+	for (;;) {
+		r = api_call(cli, method, target, NULL, NULL, e);
+		if (r == -ENOENT && again && strcmp(method, "DELETE") == 0)
+			return 204; /* our first word was heard */
+		if (r >= 0 || !reconnect_is_broken(r) || (!again && r == -ECONNREFUSED))
+			return r;
+		if (!is_idempotent(method, target))
+			return err_say(e, -r,
+				"the berth daemon was interrupted: whether this was done to %s is not known, see 'berth ps -a'",
+				name);
+		rc.was_made = again = true;
+		if ((r = reconnect_after(&rc, r, e)) < 0)
+			return r;
+	}
+}
+
 int for_each_container(const struct cli *cli, const struct args *o, const char *method, const char *target)
 {
 	int code = 0;
@@ -49,7 +82,7 @@ int for_each_container(const struct cli *cli, const struct args *o, const char *
 		if (r < 0)
 			r = err_set(&e, -r, "%s", o->words[i]);
 		else
-			r = api_call(cli, method, full.data, NULL, NULL, &e);
+			r = call_through(cli, method, full.data, o->words[i], &e);
 		if (r < 0)
 			code = output_error(&e, 1);
 		else

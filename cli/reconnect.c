@@ -12,7 +12,7 @@
 
 bool reconnect_is_broken(int r)
 {
-	return r == -ECONNRESET || r == -EPIPE || r == -ECONNREFUSED || r == -ENOENT || r == -EAGAIN;
+	return r == -ECONNRESET || r == -EPIPE || r == -ECONNREFUSED || r == -EAGAIN;
 }
 
 void reconnect_made(struct reconnect *rc)

@@ -68,7 +68,7 @@ static int parse_line(char *text, size_t len, struct event_line *out)
 	char *p = text, *word[5];
 	char *end;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		word[i] = p;
 		char *blank = memchr(p, ' ', len - (size_t)(p - text));
 		if (!blank || blank == p)
@@ -82,8 +82,11 @@ static int parse_line(char *text, size_t len, struct event_line *out)
 	out->generation = strtoull(word[1], &end, 10);
 	if (*end)
 		return -EBADMSG;
-	out->id = word[2];
-	out->action = word[3];
+	out->code = (int)strtol(word[2], &end, 10);
+	if (*end)
+		return -EBADMSG;
+	out->id = word[3];
+	out->action = word[4];
 	out->json = p;
 	out->len = len - (size_t)(p - text);
 	return 0;
@@ -244,7 +247,7 @@ static int change_files(struct event_ring *r, struct err *e)
 	return open_new(r, e);
 }
 
-int event_ring_add(struct event_ring *r, uint64_t generation, const char *id, const char *action,
+int event_ring_add(struct event_ring *r, uint64_t generation, int code, const char *id, const char *action,
 	const char *json, size_t len, uint64_t *seq, struct err *e)
 {
 	auto_(buf) struct buf line = { 0 };
@@ -256,7 +259,7 @@ int event_ring_add(struct event_ring *r, uint64_t generation, const char *id, co
 	*seq = r->next++;
 	if (ret < 0)
 		return ret;
-	if (buf_printf(&line, "%" PRIu64 " %" PRIu64 " %s %s ", *seq, generation, id, action) < 0 ||
+	if (buf_printf(&line, "%" PRIu64 " %" PRIu64 " %d %s %s ", *seq, generation, code, id, action) < 0 ||
 		buf_add(&line, json, len) < 0 || buf_puts(&line, "\n") < 0)
 		return err_set(e, ENOMEM, "write event");
 	ret = io_write_full(r->fd, line.data, line.len);
@@ -266,6 +269,27 @@ int event_ring_add(struct event_ring *r, uint64_t generation, const char *id, co
 	}
 	r->size += (off_t)line.len;
 	return 0;
+}
+
+char *event_ring_format_cursor(const struct event_ring *r, uint64_t seq, char out[EVENT_CURSOR_MAX])
+{
+	snprintf(out, EVENT_CURSOR_MAX, "%s-%" PRIu64, r->instance, seq);
+	return out;
+}
+
+int event_ring_parse_cursor(const struct event_ring *r, const char *text, uint64_t *seq, struct err *e)
+{
+	char instance[EVENT_RING_INSTANCE_LEN + 1];
+	uint64_t n;
+	int len = 0;
+
+	if (sscanf(text, "%16[0-9a-f]-%" SCNu64 "%n", instance, &n, &len) != 2 || text[len] ||
+		strlen(instance) != EVENT_RING_INSTANCE_LEN)
+		return err_say(e, EINVAL, "cursor: \"%.64s\" is not one of ours", text);
+	if (strcmp(instance, r->instance) != 0 || n >= r->next)
+		return 0;
+	*seq = n;
+	return 1;
 }
 
 /* ---------------------------------------------------------------- reading */

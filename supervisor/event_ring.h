@@ -1,7 +1,7 @@
 /*
  * event_ring - the last events of a daemon, in files of the run root, so that a supervisor which dies takes none with it.
  *
- *     events, events.old    "berth-events 1 INSTANCE FIRST\n", then one line per event: "SEQ GENERATION ID ACTION JSON\n"
+ *     events, events.old    "berth-events 1 INSTANCE FIRST\n", then one line per event: "SEQ GENERATION CODE ID ACTION JSON\n"
  *
  * Sequence numbers begin with 1 and have no gaps; they go on across supervisors, for as long as the run root is there. INSTANCE
  * is random and tells one such life from another. At EVENT_RING_ENTRIES lines or EVENT_RING_BYTES the file becomes
@@ -34,6 +34,7 @@ struct event_reader;
 /* One line, pointing into the reader: good until its next call. */
 struct event_line {
 	uint64_t seq, generation;
+	int code;		 /* exit code of what died or was destroyed */
 	const char *id, *action; /* NUL-terminated; action is the first word: "exec_create" */
 	const char *json;	 /* NUL-terminated behind len */
 	size_t len;
@@ -53,8 +54,14 @@ uint64_t event_ring_next(const struct event_ring *r);
 /* The first that can be read still; event_ring_next() when there is none. */
 uint64_t event_ring_oldest(const struct event_ring *r);
 /* id and action without blanks, json without line ends. *seq is set in any case. */
-int event_ring_add(struct event_ring *r, uint64_t generation, const char *id, const char *action,
+int event_ring_add(struct event_ring *r, uint64_t generation, int code, const char *id, const char *action,
 	const char *json, size_t len, uint64_t *seq, struct err *e);
+
+/* A place behind an event, for clients: "INSTANCE-SEQ". Parsing: 1 and the number; 0 for a place that is not of this instance;
+ * -EINVAL. */
+#define EVENT_CURSOR_MAX (EVENT_RING_INSTANCE_LEN + 24)
+char *event_ring_format_cursor(const struct event_ring *r, uint64_t seq, char out[EVENT_CURSOR_MAX]);
+int event_ring_parse_cursor(const struct event_ring *r, const char *text, uint64_t *seq, struct err *e);
 
 /* Begins at number from, or at the first that is there. */
 int event_reader_new(struct event_ring *r, uint64_t from, struct event_reader **out, struct err *e);

@@ -74,7 +74,7 @@ static void log_event(const char *word, const char *id, const char *name, const 
 
 /* attributes is taken. Out of memory ends the supervisor: its successor makes up for it. */
 static void emit(struct engine *en, struct container *c, const char *id, const char *action,
-	uint64_t generation, json_t *attributes)
+	uint64_t generation, int code, json_t *attributes)
 {
 	auto_(json) json_t *owned = attributes;
 	struct engine_event ev = { .time_ns = clock_real_ns(),
@@ -93,7 +93,7 @@ static void emit(struct engine *en, struct container *c, const char *id, const c
 	ev.json = json;
 	ev.len = strlen(json);
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(action, ": "), action);
-	if (event_ring_add(en->events, generation, id, word, ev.json, ev.len, &ev.seq, &e) < 0)
+	if (event_ring_add(en->events, generation, code, id, word, ev.json, ev.len, &ev.seq, &e) < 0)
 		log_error("event-not-kept", "action=%s container=%.12s err=\"%s\" action=\"tell it only\"",
 			word, id, e.text);
 	list_each_safe (struct engine_subscriber, s, &en->subscribers, link)
@@ -106,7 +106,8 @@ static void emit_of(struct container *c, const char *action, json_t *own)
 
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(action, ": "), action);
 	log_event(word, c->id, c->name, own);
-	emit(c->engine, c, c->id, action, c->actual.generation, container_attributes(c, own));
+	emit(c->engine, c, c->id, action, c->actual.generation, c->actual.exit_code,
+		container_attributes(c, own));
 }
 
 void events_emit(struct container *c, const char *action, ...)
@@ -169,7 +170,10 @@ int events_will_destroy(struct container *c, struct err *e)
 {
 	auto_close int dirfd = container_dir(c->engine, c->id);
 	auto_(json) json_t *attributes = container_attributes(c, json_object());
-	auto_free char *text = attributes ? json_dumps(attributes, JSON_COMPACT) : NULL;
+	auto_(json) json_t *note = attributes
+		? json_pack("{s:O, s:i}", "Attributes", attributes, "ExitCode", c->actual.exit_code)
+		: NULL;
+	auto_free char *text = note ? json_dumps(note, JSON_COMPACT) : NULL;
 
 	if (!text)
 		return err_set(e, ENOMEM, "remove container %s", c->name);
@@ -208,15 +212,61 @@ void events_finish_destroy(struct engine *en, const char *id)
 		return; /* nothing of it was ever announced */
 	if (was_said(en, id, "destroy", 0))
 		return;
-	json_t *attributes = json_parse(text.data ? text.data : "", text.len, NOTE, &e);
-	if (!attributes) {
+	auto_(json) json_t *note = json_parse(text.data ? text.data : "", text.len, NOTE, &e);
+	json_t *attributes = NULL;
+	int64_t code = 0;
+	int r = note ? json_get_object(note, "", "Attributes", &attributes, &e) : -EINVAL;
+	if (r == 0)
+		r = json_get_int(note, "", "ExitCode", INT32_MIN, INT32_MAX, &code, &e);
+	if (r == 0 && !attributes)
+		r = err_say(&e, EINVAL, "Attributes: is missing");
+	if (r < 0) {
 		log_error("record-damaged", "container=%.12s file=%s err=\"%s\" action=\"no event\"", id,
 			NOTE, e.text);
 		return;
 	}
 	const char *name = json_string_value(json_object_get(attributes, "name"));
 	log_event("destroy", id, name ? name : "", NULL);
-	emit(en, NULL, id, "destroy", 0, attributes);
+	emit(en, NULL, id, "destroy", 0, (int)code, json_incref(attributes));
+}
+
+/* The container that ref may stand for: id, its beginning of 12 or more, or name. */
+static bool is_of(const struct event_line *line, const char *ref)
+{
+	size_t len = strlen(ref);
+
+	if (strcmp(line->id, ref) == 0 || (len >= 12 && strncmp(line->id, ref, len) == 0))
+		return true;
+	auto_(json) json_t *doc = json_loadb(line->json, line->len, 0, NULL);
+	const json_t *attributes = json_object_get(json_object_get(doc, "Actor"), "Attributes");
+	const char *name = json_string_value(json_object_get(attributes, "name"));
+	return name && strcmp(name, ref + (*ref == '/')) == 0;
+}
+
+static int64_t time_of(const struct event_line *line)
+{
+	auto_(json) json_t *doc = json_loadb(line->json, line->len, 0, NULL);
+	return json_integer_value(json_object_get(doc, "timeNano"));
+}
+
+bool events_find_end(
+	struct engine *en, const char *ref, bool removal, uint64_t after, int64_t since_ns, int *code)
+{
+	auto_(event_reader) struct event_reader *rd = NULL;
+	struct event_line line;
+	bool found = false;
+
+	if (event_reader_new(en->events, after + 1, &rd, NULL) < 0)
+		abort();
+	while ((!found || since_ns != CLOCK_NEVER) && event_reader_next(rd, &line, NULL) > 0) {
+		bool destroy = strcmp(line.action, "destroy") == 0;
+		if ((!destroy && (removal || strcmp(line.action, "die") != 0)) || !is_of(&line, ref) ||
+			(since_ns != CLOCK_NEVER && time_of(&line) < since_ns))
+			continue;
+		*code = line.code;
+		found = true;
+	}
+	return found;
 }
 
 /* One walk over the ring for all of them. */

@@ -20,6 +20,7 @@
 #define SUPERVISOR_EVENTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,6 +69,12 @@ int events_will_destroy(struct container *c, struct err *e);
 void events_destroyed(struct container *c);
 /* The rest of a removal that a death has cut short: id's directory is there, its record is not. */
 void events_finish_destroy(struct engine *en, const char *id);
+
+/* How a container ended, for who waited for it when a supervisor died, or comes when it is no more. ref: its id, a beginning of
+ * that (12 or more) or its name. removal: only a removal counts, else a die as well. The first behind the event after; with
+ * since_ns (CLOCK_NEVER: none) the last of those that are not older than that. */
+bool events_find_end(
+	struct engine *en, const char *ref, bool removal, uint64_t after, int64_t since_ns, int *code);
 
 /* For engine.c, daemon.c and recover.c. */
 int events_open(struct engine *en, struct err *e);

@@ -28,7 +28,6 @@
 #define LOW_WATER  (32 * 1024)
 #define HIGH_WATER (128 * 1024)
 #define AT_ONCE	   256 /* events read back before the loop has its turn again */
-#define CURSOR_MAX (EVENT_RING_INSTANCE_LEN + 24)
 
 struct event_stream {
 	struct api_call *call;
@@ -77,21 +76,16 @@ static void write_doc(struct event_stream *s, json_t *doc)
 	http_reply_write(s->call->rq, "\n", 1);
 }
 
-static void format_cursor(const struct event_ring *ring, uint64_t seq, char out[CURSOR_MAX])
-{
-	snprintf(out, CURSOR_MAX, "%s-%" PRIu64, event_ring_instance(ring), seq);
-}
-
 static void write_event(struct event_stream *s, uint64_t seq, const char *json, size_t len)
 {
-	char cursor[CURSOR_MAX];
+	char cursor[EVENT_CURSOR_MAX];
 
 	if (!s->with_cursor) {
 		http_reply_write(s->call->rq, json, len);
 		http_reply_write(s->call->rq, "\n", 1);
 		return;
 	}
-	format_cursor(ring_of(s), seq, cursor);
+	event_ring_format_cursor(ring_of(s), seq, cursor);
 	json_t *doc = json_loadb(json, len, 0, NULL);
 	if (!doc || json_object_set_new(doc, "Cursor", json_string(cursor)) < 0)
 		abort();
@@ -102,12 +96,12 @@ static void write_event(struct event_stream *s, uint64_t seq, const char *json, 
 static void say_lost(struct event_stream *s, const char *count, uint64_t seq)
 {
 	int64_t now = clock_real_ns();
-	char cursor[CURSOR_MAX];
+	char cursor[EVENT_CURSOR_MAX];
 	json_t *doc = json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:s, s:I, s:I}", "Type", "berth", "Action",
 		"lost", "Actor", "ID", "", "Attributes", "count", count, "scope", "local", "time",
 		(json_int_t)(now / NS_PER_S), "timeNano", (json_int_t)now);
 
-	format_cursor(ring_of(s), seq - 1, cursor);
+	event_ring_format_cursor(ring_of(s), seq - 1, cursor);
 	if (s->with_cursor && doc && json_object_set_new(doc, "Cursor", json_string(cursor)) < 0)
 		abort();
 	write_doc(s, doc);
@@ -260,19 +254,15 @@ static int parse_time(const struct api_call *call, const char *key, int64_t *out
 static int parse_cursor(struct event_stream *s, const char *text, struct err *e)
 {
 	const struct event_ring *ring = ring_of(s);
-	char instance[EVENT_RING_INSTANCE_LEN + 1];
 	uint64_t seq;
-	int len = 0;
 
 	s->next = event_ring_next(ring);
 	if (!text || !*text)
 		return 0;
-	if (sscanf(text, "%16[0-9a-f]-%" SCNu64 "%n", instance, &seq, &len) != 2 || text[len] ||
-		strlen(instance) != EVENT_RING_INSTANCE_LEN || seq == UINT64_MAX)
-		return err_say(e, EINVAL, "cursor: \"%.64s\" is not one of ours", text);
-	bool ours = strcmp(instance, event_ring_instance(ring)) == 0 && seq < event_ring_next(ring);
-	s->next = ours ? seq + 1 : event_ring_oldest(ring);
-	return !ours;
+	int r = event_ring_parse_cursor(ring, text, &seq, e);
+	if (r >= 0)
+		s->next = r ? seq + 1 : event_ring_oldest(ring);
+	return r < 0 ? r : !r;
 }
 
 static int parse_query(struct event_stream *s, struct err *e)
@@ -299,10 +289,10 @@ static int parse_query(struct event_stream *s, struct err *e)
 static void begin(struct event_stream *s, bool elsewhere)
 {
 	struct http_request *rq = s->call->rq;
-	char cursor[CURSOR_MAX];
+	char cursor[EVENT_CURSOR_MAX];
 	const char *const headers[] = { "Berth-Cursor", cursor, NULL };
 
-	format_cursor(ring_of(s), s->next - 1, cursor);
+	event_ring_format_cursor(ring_of(s), s->next - 1, cursor);
 	http_on_close(rq, on_client_gone, s);
 	http_on_drain(rq, LOW_WATER, on_drain, s);
 	http_reply_begin(rq, 200, "application/json", s->with_cursor ? headers : NULL);

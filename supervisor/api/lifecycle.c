@@ -8,7 +8,11 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "supervisor/api/api.h"
+#include "supervisor/event_ring.h"
+#include "supervisor/events.h"
 #include "supervisor/waiter.h"
+
+#define WAIT_LATE_NS (60 * NS_PER_S) /* as long as the end of what was removed can be asked for */
 
 static void start(struct api_call *call)
 {
@@ -131,13 +135,18 @@ static void resize(struct api_call *call)
 
 /* ---- wait: the headers leave at once, so that a client knows it is registered; the body is the end. */
 
-static void waited(void *cookie, int exit_code, const char *error)
+static char *wait_body(int exit_code, const char *error)
 {
-	struct api_call *call = cookie;
 	auto_(json) json_t *o = error
 		? json_pack("{s:i, s:{s:s}}", "StatusCode", exit_code, "Error", "Message", error)
 		: json_pack("{s:i, s:n}", "StatusCode", exit_code, "Error");
-	auto_free char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	return o ? json_dumps(o, JSON_COMPACT) : NULL;
+}
+
+static void waited(void *cookie, int exit_code, const char *error)
+{
+	struct api_call *call = cookie;
+	auto_free char *text = wait_body(exit_code, error);
 	if (text) {
 		http_reply_write(call->rq, text, strlen(text));
 		http_reply_end(call->rq);
@@ -155,20 +164,56 @@ static void wait_client_gone(struct http_request *rq, void *cookie)
 	api_call_free(call);
 }
 
+/* What a client waits for may have come while no supervisor was there to tell it, or just before it asked: then the ring of events
+ * knows. Such a client names the place that it was given when it began. 1: the call is answered. */
+static int answer_from_ring(struct api_call *call, enum wait_condition condition, bool gone, struct err *e)
+{
+	struct engine *en = call->engine;
+	const char *cursor = http_query(call->rq, "cursor");
+	bool removal = condition == WAIT_REMOVED, found = false;
+	uint64_t after = 0;
+	int code, r = 0;
+	if (gone)
+		found = events_find_end(en, call->param[0], true, 0, clock_real_ns() - WAIT_LATE_NS, &code);
+	else if (cursor && *cursor && (r = event_ring_parse_cursor(en->events, cursor, &after, e)) > 0)
+		found = events_find_end(en, call->param[0], removal, after, CLOCK_NEVER, &code);
+	if (r < 0 || !found)
+		return r < 0 ? r : 0;
+	auto_free char *text = wait_body(code, NULL);
+	http_reply(call->rq, text ? 200 : 500, "application/json", text, text ? strlen(text) : 0);
+	api_call_free(call);
+	return 1;
+}
+
 static void wait_(struct api_call *call)
 {
 	const char *word = http_query(call->rq, "condition");
+	bool with_place = http_query(call->rq, "cursor");
+	struct event_ring *ring = call->engine->events;
 	enum wait_condition condition;
+	char cursor[EVENT_CURSOR_MAX];
 	struct waiter *w;
 	struct err e;
-	if (wait_parse_condition(word ? word : "", &condition, &e) < 0 ||
-		container_wait(call->engine, call->param[0], condition, waited, call, &w, &e) < 0) {
+	int r = wait_parse_condition(word ? word : "", &condition, &e);
+	if (r == 0)
+		r = answer_from_ring(call, condition, false, &e);
+	if (r == 0)
+		r = container_wait(call->engine, call->param[0], condition, waited, call, &w, &e);
+	else if (r > 0)
+		return;
+	if (r == -ENOENT && answer_from_ring(call, condition, true, NULL) > 0)
+		return;
+	if (r < 0) {
 		api_reply_err(call, &e);
 		return;
 	}
+	const struct container *c = container_find(call->engine, call->param[0], NULL);
+	const char *const headers[] = { "Berth-Cursor",
+		event_ring_format_cursor(ring, event_ring_next(ring) - 1, cursor),
+		c ? "Berth-Container" : NULL, c ? c->id : NULL, NULL };
 	call->data = w;
 	http_on_close(call->rq, wait_client_gone, call);
-	http_reply_begin(call->rq, 200, "application/json", NULL);
+	http_reply_begin(call->rq, 200, "application/json", with_place ? headers : NULL);
 }
 
 static const struct api_route routes[] = {

@@ -173,6 +173,94 @@ kill_supervisor() {
 	berth events --since 0 --until "$(now)" -f label=short --format '{{.Actor.Attributes.name}} {{.Action}}' | grep -v ' kill$' | diff - "$SUITE_DIR/short"
 }
 
+@test "probe m: wait goes on with the next supervisor and gets the code, whatever it waits for" {
+	local condition code
+	mkdir -p "$SUITE_DIR/go"
+	for condition in not-running next-exit removed; do
+		rm -f "$SUITE_DIR/go/now"
+		berth run -d --name away --network none -v "$SUITE_DIR/go:/go" "dir:$ROOT" sh -c 'while [ ! -e /go/now ]; do sleep 0.05; done; exit 43' > /dev/null
+		berth wait --condition $condition away > "$SUITE_DIR/code" 3>&- &
+		WATCHER=$!
+		sleep 0.5
+		kill_supervisor
+		kill -STOP "$(supervisor_pid)" # it ends while nobody looks
+		touch "$SUITE_DIR/go/now"
+		sleep 0.3
+		kill -KILL "$(supervisor_pid)"
+		if [ $condition = removed ]; then
+			wait_until 10 eval '[ "$(berth inspect -f "{{.State.Status}}" away)" = exited ]'
+			process_gone "$WATCHER" && return 1
+			berth rm away
+		fi
+		wait "$WATCHER"
+		[ "$(cat "$SUITE_DIR/code")" = 43 ]
+		[ $condition = removed ] || berth rm away
+	done
+}
+
+@test "wait: an end between two supervisors counts, however it was named and whatever has become of it" {
+	berth run -d --name gone --network none "dir:$ROOT" sh -c 'exit 44' > /dev/null
+	berth wait gone
+	local path place id
+	id=$(berth inspect -f '{{.Id}}' gone)
+	printf 'POST /containers/gone/wait?condition=next-exit&cursor= HTTP/1.1\r\nHost: b\r\n\r\n' |
+		timeout 2 socat -t1 - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" | tr -d '\r' > "$SUITE_DIR/head" || true
+	place=$(sed -n 's/^Berth-Cursor: //p' "$SUITE_DIR/head")
+	[ "$(sed -n 's/^Berth-Container: //p' "$SUITE_DIR/head")" = "$id" ]
+	berth start gone
+	berth wait gone
+	kill_supervisor
+	for path in "condition=next-exit&cursor=$place" "condition=not-running&cursor=$place"; do
+		[ "$(request POST "/containers/$id/wait?$path" | sed 1d | jq .StatusCode)" = 44 ]
+	done
+	berth rm "$id"
+	kill_supervisor
+	# The record of a removed container goes with a supervisor, the ring does not.
+	for path in "condition=removed&cursor=$place" "condition=removed" ""; do
+		[ "$(request POST "/containers/$id/wait?$path" | sed 1d | jq .StatusCode)" = 44 ]
+	done
+	[ "$(request POST "/containers/nosuch/wait" | head -1)" = 404 ]
+}
+
+@test "stop, start and rm are asked for again when the supervisor dies in the middle, kill is not" {
+	local pid
+	berth run -d --name mid --network none --stop-timeout 3 "dir:$ROOT" sh -c 'trap "" TERM; while :; do sleep 0.1; done' > /dev/null
+	berth stop mid 3>&- > "$SUITE_DIR/stop" 2>&1 &
+	pid=$!
+	wait_until 5 eval 'names --since 0 -f container=mid | grep -q "^kill$"'
+	kill_supervisor
+	wait "$pid"
+	[ "$(cat "$SUITE_DIR/stop")" = mid ]
+	[ "$(berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' mid)" = "exited 137" ]
+	berth start mid
+	kill -STOP "$(supervisor_pid)"
+	berth kill mid 3>&- > "$SUITE_DIR/kill" 2>&1 &
+	pid=$!
+	sleep 0.5
+	kill -KILL "$(supervisor_pid)"
+	if wait "$pid"; then # it was in the queue, and the next one took it
+		[ "$(cat "$SUITE_DIR/kill")" = mid ]
+	else
+		grep -q 'not known, see' "$SUITE_DIR/kill"
+	fi
+	berth rm -f mid
+}
+
+@test "a client of a daemon that is really gone says so and ends" {
+	berth events 3>&- > "$SUITE_DIR/last" 2>&1 &
+	WATCHER=$!
+	berth run -d --name stays --network none "dir:$ROOT" sh -c "$STAYS"
+	wait_until 10 has_lines "$SUITE_DIR/last" 2
+	berth rm -f stays
+	stop_daemon
+	local status=0
+	wait "$WATCHER" || status=$?
+	WATCHER=
+	start_daemon
+	[ "$status" -eq 1 ]
+	tail -1 "$SUITE_DIR/last" | grep -qx "the berth daemon at $BERTH_HOST has gone"
+}
+
 @test "a client that stands still loses nothing that the ring holds, and is told of what it does not" {
 	local i
 	berth events --format json > "$SUITE_DIR/slow" 3>&- &

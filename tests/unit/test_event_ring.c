@@ -65,7 +65,7 @@ static void add(struct event_ring *r, size_t pad)
 
 	memset(text, 'x', pad);
 	(void)snprintf(text + pad, 64, "{%llu}", (unsigned long long)expected);
-	if (event_ring_add(r, expected * 2, "id", "start", text, strlen(text), &seq, &e) < 0)
+	if (event_ring_add(r, expected * 2, -3, "id", "start", text, strlen(text), &seq, &e) < 0)
 		fail_msg("%s", e.text);
 	free(text);
 	assert_int_equal(seq, expected);
@@ -79,6 +79,7 @@ static void check_line(const struct event_line *line)
 	assert_true(line->len >= (size_t)n);
 	assert_string_equal(line->json + line->len - n, text);
 	assert_int_equal(line->generation, line->seq * 2);
+	assert_int_equal(line->code, -3);
 	assert_string_equal(line->id, "id");
 	assert_string_equal(line->action, "start");
 }
@@ -129,6 +130,30 @@ static void test_numbers_go_on(void **state)
 	r = open_ring();
 	assert_int_equal(event_ring_next(r), 1);
 	assert_string_not_equal(event_ring_instance(r), instance);
+	event_ring_free(r);
+}
+
+static void test_places(void **state)
+{
+	struct event_ring *r = open_ring();
+	char text[EVENT_CURSOR_MAX];
+	uint64_t seq = 0;
+	struct err e;
+	(void)state;
+
+	add(r, 0);
+	add(r, 0);
+	assert_int_equal(event_ring_parse_cursor(r, event_ring_format_cursor(r, 2, text), &seq, &e), 1);
+	assert_int_equal(seq, 2);
+	assert_int_equal(event_ring_parse_cursor(r, event_ring_format_cursor(r, 3, text), &seq, &e), 0);
+	assert_int_equal(event_ring_parse_cursor(r, event_ring_format_cursor(r, 1, text), &seq, &e), 1);
+	assert_int_equal(seq, 1);
+	text[0] = text[0] == '0' ? '1' : '0';
+	assert_int_equal(event_ring_parse_cursor(r, text, &seq, &e), 0);
+	text[0] = 'g';
+	assert_int_equal(event_ring_parse_cursor(r, text, &seq, &e), -EINVAL);
+	assert_int_equal(event_ring_parse_cursor(r, "", &seq, &e), -EINVAL);
+	assert_int_equal(event_ring_parse_cursor(r, "0123456789abcdef-1x", &seq, &e), -EINVAL);
 	event_ring_free(r);
 }
 
@@ -185,7 +210,7 @@ static void test_a_torn_tail_is_taken_off(void **state)
 
 	add(r, 0);
 	event_ring_free(r);
-	append("events", "2 4 id st");
+	append("events", "2 4 0 id st");
 	r = open_ring();
 	assert_int_equal(event_ring_next(r), 2);
 	add(r, 0);
@@ -282,7 +307,7 @@ static void test_what_cannot_be_written_is_a_gap(void **state)
 	none = (struct rlimit){ (rlim_t)st.st_size + 4, old.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(event_ring_add(r, 4, "id", "start", "{2}", 3, &seq, &e), -EFBIG);
+	assert_int_equal(event_ring_add(r, 4, 0, "id", "start", "{2}", 3, &seq, &e), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_int_equal(seq, 2);
 	add(r, 0);
@@ -354,6 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_numbers_go_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_places, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_old_ones_are_dropped_and_kept_long_enough, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bytes_are_bounded, set_up, tear_down),
