@@ -89,6 +89,10 @@ int cgroup_remove(struct cgroup_root *r, const char *path, int timeout_ms, struc
  * oom_kill_disable) nothing is done, as docker does. */
 int cgroup_set_resources(
 	struct cgroup *g, struct cgroup_root *r, const struct spec_resources *res, struct err *e);
+/* The same for a group in which processes run: all of it or, after an error, none. -EBUSY: more memory is in use than is to be
+ * allowed. */
+int cgroup_update_resources(
+	struct cgroup *g, struct cgroup_root *r, const struct spec_resources *res, struct err *e);
 /* Device access: bpf program on v2, devices controller on v1. What no rule allows is denied; the last matching rule wins.
  * A second call replaces the first's rules. -EOPNOTSUPP on v1 for a denial that takes away part of a wider rule. */
 int cgroup_set_devices(struct cgroup *g, struct cgroup_root *r, const struct spec_device_rule *rules,

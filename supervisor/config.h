@@ -168,6 +168,11 @@ int config_parse(const json_t *body, struct config **out, struct err *e);
  * NULL (dir:). Nothing left to run is "no command specified". Call once, after config_parse() of a new
  * container; not after one of config_body(). */
 int config_complete(struct config *c, const char *id, const struct config_image *image, struct err *e);
+/* What docker's update makes of c: a new config, checked against this host too. What the body leaves out, or says as 0, "" or null,
+ * stays. -EBUSY: it does not go with what is there. */
+int config_update(const struct config *c, const json_t *update, struct config **out, struct err *e);
+/* The limits that differ, the others unset; what is no limit any more is named as that. Points into to. */
+void config_changed_resources(const struct config *from, const struct config *to, struct spec_resources *out);
 /* The image of an oci-bundle: points into the spec, which must outlive out. */
 void config_image_from_spec(const struct spec *bundle, struct config_image *out);
 void config_free(struct config *c);

@@ -126,7 +126,7 @@ static bool name_taken(void *cookie, const char *name)
 	return container_by_name(cookie, name) != NULL;
 }
 
-static int choose_name(struct container *c, const char *name, struct err *e)
+int container_set_name(struct container *c, const char *name, struct err *e)
 {
 	if (!name || !*name) {
 		if (!names_random(name_taken, c->engine, c->name, sizeof(c->name)))
@@ -186,7 +186,7 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 	struct container *c = container_new(en, id);
 	if (!c)
 		return err_set(e, ENOMEM, "create container");
-	if ((r = choose_name(c, name, e)) < 0 || (r = complete_config(c, body, e)) < 0) {
+	if ((r = container_set_name(c, name, e)) < 0 || (r = complete_config(c, body, e)) < 0) {
 		container_free(c);
 		return r;
 	}

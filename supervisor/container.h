@@ -90,6 +90,10 @@ void container_unpause(struct container *c, done_fn done, void *cookie);
 void container_remove(struct container *c, bool force, bool volumes, done_fn done, void *cookie);
 /* By force; a removal that is in progress already is waited for, and its answer is ours. */
 void container_remove_or_join(struct container *c, bool volumes, done_fn done, void *cookie);
+/* -EINVAL: not a name, or the one that it has; -EEXIST: another's. */
+void container_rename(struct container *c, const char *name, done_fn done, void *cookie);
+/* body: docker's update. All of it or, after an error, none. */
+void container_update(struct container *c, const json_t *body, done_fn done, void *cookie);
 int container_resize(struct container *c, unsigned width, unsigned height, struct err *e);
 /* Full path of the log file. malloc'd; NULL when memory is out. */
 char *container_log_path(const struct container *c);
@@ -101,6 +105,8 @@ void containers_kill_all(struct engine *en);
 
 /* Between the container_*.c files (and recover.c, stdio.c). */
 struct container *container_new(struct engine *en, const char *id);
+/* "" and NULL: a random one. -EEXIST with docker's text. */
+int container_set_name(struct container *c, const char *name, struct err *e);
 /* Forgets it; what it has in the kernel and the keeper stays. */
 void container_free(struct container *c);
 /* The record as it is now to the run root; a failure is logged, and is no reason to stop. */

@@ -104,6 +104,35 @@ static void unpause(struct api_call *call)
 		container_unpause(c, api_done, call);
 }
 
+static void rename_(struct api_call *call)
+{
+	struct container *c = api_container(call);
+	if (!c)
+		return;
+	const char *name = http_query(call->rq, "name");
+	container_rename(c, name ? name : "", api_done, call);
+}
+
+static void updated(void *cookie, int r, const struct err *e)
+{
+	if (r < 0)
+		api_reply_err(cookie, e);
+	else
+		api_reply_json(cookie, 200, json_pack("{s:[]}", "Warnings"));
+}
+
+static void update_with(struct api_call *call, json_t *body)
+{
+	struct container *c = api_container(call);
+	if (c)
+		container_update(c, body, updated, call);
+}
+
+static void update(struct api_call *call)
+{
+	api_read_json(call, update_with);
+}
+
 static void remove_(struct api_call *call)
 {
 	struct container *c = api_container(call);
@@ -223,6 +252,8 @@ static const struct api_route routes[] = {
 	{ "POST", "/containers/{}/kill", kill_ },
 	{ "POST", "/containers/{}/pause", pause_ },
 	{ "POST", "/containers/{}/unpause", unpause },
+	{ "POST", "/containers/{}/rename", rename_ },
+	{ "POST", "/containers/{}/update", update },
 	{ "POST", "/containers/{}/resize", resize },
 	{ "POST", "/containers/{}/wait", wait_ },
 	{ "DELETE", "/containers/{}", remove_ },

@@ -20,8 +20,6 @@ static const struct {
 	{ "GET", "/containers/*/export", "exports" },
 	{ "GET HEAD PUT", "/containers/*/archive", "copying files to and from a container" },
 	{ "GET", "/containers/*/attach/ws", "attach by WebSocket" },
-	{ "POST", "/containers/*/update", "updates of a container's limits" },
-	{ "POST", "/containers/*/rename", "renaming a container" },
 	{ "POST", "/containers/prune", "prune" },
 	{ "POST", "/commit", "commits" },
 	{ "POST", "/build", "image builds" },

@@ -25,7 +25,7 @@ pid_of() { field "$1" Pid; }
 
 # actions CONTAINER: its events in their order
 actions() {
-	sed -n "s/.* event=\([a-z_]*\) container=$(berth inspect -f '{{.Id}}' "$1" | cut -c1-12) name=[^ ]* value=.*/\1/p" "$SUITE_DIR/daemon.log" | tr '\n' ' ' | sed 's/ $//'
+	sed -n -E "s/.* event=(create|start|pause|unpause|kill|die|oom|stop|restart|rename|update|destroy) container=$(berth inspect -f '{{.Id}}' "$1" | cut -c1-12) .*/\1/p" "$SUITE_DIR/daemon.log" | tr '\n' ' ' | sed 's/ $//'
 }
 
 # The v2 directory of its group; nothing where v2 is not mounted.
@@ -223,7 +223,7 @@ kill_supervisor() {
 	refused 409 "is not running" POST /containers/box/pause
 	refused 409 "is not running" POST /containers/box/unpause
 	refused 404 "No such container: never" POST /containers/never/pause
-	[ "$(actions box | sed 's/exec_[a-z]* //g')" = "create start pause unpause kill die stop" ]
+	[ "$(actions box)" = "create start pause unpause kill die stop" ]
 }
 
 @test "an exec that was made before the pause is not started in it" {
@@ -312,4 +312,91 @@ kill_supervisor() {
 	kill_supervisor
 	is box running
 	[ "$(actions box)" = "create start pause unpause" ]
+}
+
+@test "rename: the name, its rules, and what others see" {
+	up box
+	berth create --network none --name other "$(image)" true > /dev/null
+	[ -z "$(berth rename box moved)" ]
+	[ "$(berth ps --format '{{.Names}}')" = moved ]
+	[ "$(berth inspect -f '{{.Name}}' moved)" = /moved ]
+	refused 404 "No such container: box" POST '/containers/box/rename?name=x2'
+	refused 409 'The container name \"/other\" is already in use by container' POST '/containers/moved/rename?name=other'
+	refused 400 "Renaming a container with the same name as its current name" POST '/containers/moved/rename?name=/moved'
+	refused 400 "Neither old nor new names may be empty" POST '/containers/moved/rename?name='
+	refused 400 "Neither old nor new names may be empty" POST '/containers/moved/rename'
+	refused 400 "Invalid container name (x), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed" POST '/containers/moved/rename?name=x'
+	refused 400 "Invalid container name (-x)" POST '/containers/moved/rename?name=-x'
+	[ "$(berth ps --format '{{.Names}}')" = moved ]
+	grep -q "event=rename .* name=moved oldName=/box" "$SUITE_DIR/daemon.log"
+	kill_supervisor
+	[ "$(berth ps --format '{{.Names}}')" = moved ]
+	berth rename moved box
+	berth stop box > /dev/null
+	berth rename box again # at rest, too
+	[ "$(field again ExitCode)" = 3 ]
+	run berth rename again
+	[ "$status" -eq 125 ]
+}
+
+# limit CONTAINER V2-FILE V1-CONTROLLER/FILE: what the kernel has
+limit() {
+	local id
+	id=$(berth inspect -f '{{.Id}}' "$1")
+	cat "$(find /sys/fs/cgroup \( -path "*/$SUITE_NAME/$id/$2" -o -path "*/${3%/*}*/$SUITE_NAME/$id/${3#*/}" \) -print 2> /dev/null | head -1)"
+}
+
+@test "update changes the limits of what runs and of what will" {
+	up box --memory 64m --pids-limit 50
+	local pid
+	pid=$(pid_of box)
+	[ "$(berth update -m 100m --cpus 0.5 --pids-limit 70 --cpu-shares 512 --cpuset-cpus 0 box)" = box ]
+	[ "$(limit box memory.max memory/memory.limit_in_bytes)" = 104857600 ]
+	[ "$(limit box pids.max pids/pids.max)" = 70 ]
+	[[ "$(limit box cpu.max cpu/cpu.cfs_quota_us)" =~ ^50000 ]]
+	[ "$(limit box cpuset.cpus cpuset/cpuset.cpus)" = 0 ]
+	[ "$(pid_of box)" = "$pid" ]
+	[ "$(berth inspect -f '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}' box)" = "104857600 134217728 500000000 70" ]
+	[ "$(call POST /containers/box/update '{"PidsLimit":-1}' | paste -sd ' ')" = '200 {"Warnings":[]}' ]
+	[ "$(limit box pids.max pids/pids.max)" = max ]
+	berth restart -t 0 box > /dev/null
+	[ "$(limit box memory.max memory/memory.limit_in_bytes)" = 104857600 ]
+	[[ "$(limit box cpu.max cpu/cpu.cfs_quota_us)" =~ ^50000 ]]
+	berth pause box > /dev/null
+	berth update -m 110m box > /dev/null
+	berth unpause box > /dev/null
+	kill_supervisor
+	[ "$(berth inspect -f '{{.HostConfig.Memory}}' box)" = 115343360 ]
+	berth stop box > /dev/null
+	berth update -m 120m box > /dev/null
+	berth start box > /dev/null
+	[ "$(limit box memory.max memory/memory.limit_in_bytes)" = 125829120 ]
+}
+
+@test "an update that cannot be done changes nothing" {
+	up box --memory 64m --pids-limit 50
+	refused 409 "Memory limit should be smaller than already set memoryswap limit" POST /containers/box/update '{"Memory":268435456,"PidsLimit":9}'
+	refused 400 "Minimum memory limit allowed is 6MB" POST /containers/box/update '{"Memory":1000,"PidsLimit":9}'
+	refused 400 "Requested CPUs are not available" POST /containers/box/update '{"PidsLimit":9,"CpusetCpus":"4000"}'
+	refused 400 "Ulimits: cannot be updated" POST /containers/box/update '{"PidsLimit":9,"Ulimits":[{"Name":"nofile","Soft":9,"Hard":9}]}'
+	# Below what it uses: 20 MB of a file in memory.
+	berth run -d --network none --name fat --memory 64m --tmpfs /mem "$(image)" sh -c 'head -c 20971520 /dev/zero > /mem/x; echo up; exec sleep 1000' > /dev/null
+	wait_until 20 said fat up
+	refused 409 "bytes are in use and could not be reclaimed" POST /containers/fat/update '{"PidsLimit":9,"Memory":10485760,"MemorySwap":10485760}'
+	[ "$(field fat Running)" = true ]
+	[ "$(limit fat memory.max memory/memory.limit_in_bytes)" = 67108864 ]
+	[ "$(limit box memory.max memory/memory.limit_in_bytes) $(limit box pids.max pids/pids.max) $(limit fat pids.max pids/pids.max)" = "67108864 50 max" ]
+	[ "$(berth inspect -f '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' box)" = "67108864 50" ]
+	run berth update box
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"you must provide one or more flags"* ]]
+	refused 404 "No such container: never" POST /containers/never/update '{"PidsLimit":9}'
+}
+
+@test "update --restart: policy of the next exit" {
+	berth run -d --network none --name box --restart no "$(image)" sh -c 'sleep 0.5; exit 4' > /dev/null
+	berth update --restart on-failure:2 box > /dev/null
+	[ "$(berth inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}' box)" = "on-failure 2" ]
+	ended() { is box exited && [ "$(berth inspect -f '{{.RestartCount}}' box)" = 2 ]; }
+	wait_until 20 ended
 }

@@ -537,6 +537,45 @@ static void test_memory_update(void **state)
 	OK(cgroup_remove(root, "mem", 5000, &e));
 }
 
+/* The last of the limits cannot be set: those before it are as they were. */
+static void test_update_is_whole(void **state)
+{
+	(void)state;
+	NEEDS(CGROUP_HAS_MEMORY | CGROUP_HAS_PIDS | CGROUP_HAS_CPU | CGROUP_HAS_CPUSET);
+	struct cgroup g;
+	bool v2;
+	char cpus[2][128];
+	OK(cgroup_create(root, "whole", &g, &e));
+	int cpuset = cgroup_home(&g, root, CG_CPUSET, &v2);
+	struct spec_resources res = no_limits();
+	res.memory_limit = 64 << 20;
+	res.pids_limit = 30;
+	OK(cgroup_update_resources(&g, root, &res, &e));
+	uint64_t shares = read_limit(&g, CG_CPU, "cpu.shares", "cpu.weight");
+	assert_true(io_read_text(cpuset, "cpuset.cpus", cpus[0], sizeof(cpus[0])) >= 0);
+	res.memory_limit = 32 << 20;
+	res.memory_swap = cgroup_root_features(root) & CGROUP_HAS_SWAP ? 40 << 20 : SPEC_UNSET;
+	res.cpu_shares = 2000;
+	res.cpu_quota_us = 30000;
+	res.cpu_period_us = 50000;
+	res.cpuset_cpus = "0";
+	res.pids_limit = 10;
+	struct spec_resources bad = res;
+	bad.cpuset_mems = "90000"; /* more than any kernel counts */
+	assert_true(cgroup_update_resources(&g, root, &bad, &e) < 0);
+	assert_non_null(strstr(e.text, "cpuset"));
+	assert_int_equal(read_limit(&g, CG_MEMORY, "memory.limit_in_bytes", "memory.max"), 64 << 20);
+	assert_int_equal(read_limit(&g, CG_PIDS, "pids.max", "pids.max"), 30);
+	assert_int_equal(read_limit(&g, CG_CPU, "cpu.shares", "cpu.weight"), shares);
+	assert_true(io_read_text(cpuset, "cpuset.cpus", cpus[1], sizeof(cpus[1])) >= 0);
+	assert_string_equal(cpus[0], cpus[1]);
+	OK(cgroup_update_resources(&g, root, &res, &e));
+	assert_int_equal(read_limit(&g, CG_MEMORY, "memory.limit_in_bytes", "memory.max"), 32 << 20);
+	assert_int_equal(read_limit(&g, CG_PIDS, "pids.max", "pids.max"), 10);
+	cgroup_close(&g);
+	OK(cgroup_remove(root, "whole", 5000, &e));
+}
+
 static void fork_bomb(void *cookie)
 {
 	(void)cookie;
@@ -999,6 +1038,7 @@ int main(void)
 		cmocka_unit_test(test_freeze),
 		cmocka_unit_test(test_memory_limit),
 		cmocka_unit_test(test_memory_update),
+		cmocka_unit_test(test_update_is_whole),
 		cmocka_unit_test(test_pids_limit),
 		cmocka_unit_test(test_cpu_quota),
 		cmocka_unit_test(test_cpuset),
