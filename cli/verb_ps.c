@@ -14,6 +14,8 @@
 #include "cli/ps.h"
 #include "cli/template.h"
 
+#define PS_REASON_MAX 60 /* bytes */
+
 /* ---------------------------------------------------------------- the query */
 
 int ps_filters(const struct option_value *given, json_t **out, struct err *e)
@@ -134,6 +136,41 @@ static int set_text(json_t *row, const char *key, struct buf *text)
 	return r;
 }
 
+/* What STATUS says in `ps -a`: docker's words, when it is started again, and what its last run said at its end. */
+static int add_status(struct buf *out, const json_t *c, bool trunc, int64_t now_ns)
+{
+	const json_t *berth = json_object_get(c, "Berth");
+	const char *state = text_of(c, "State"), *output = text_of(berth, "Output"),
+		   *why = text_of(berth, "Reason");
+	int64_t next = CLOCK_NEVER;
+	char span[64];
+	int r = buf_puts(out, text_of(c, "Status"));
+
+	if (strcmp(state, "restarting") == 0 &&
+		clock_parse_rfc3339(text_of(berth, "NextTryAt"), &next) == 0 && next != CLOCK_NEVER && r == 0)
+		r = buf_printf(out, ", next try in %s",
+			clock_human_duration(next > now_ns ? next - now_ns : 0, span, sizeof(span)));
+	bool failed = strcmp(state, "restarting") == 0 || strcmp(state, "created") == 0 ||
+		(strcmp(state, "exited") == 0 && !text_has_prefix(text_of(c, "Status"), "Exited (0)"));
+	size_t len = strlen(output);
+	while (len > 0 && (unsigned char)output[len - 1] <= ' ')
+		len--;
+	const char *last = len ? output + len : why; /* its last line, else the reason */
+	while (len && last > output && last[-1] != '\n')
+		last--;
+	len = len ? (size_t)(output + len - last) : strlen(last);
+	if (!failed || !len || r < 0)
+		return r;
+	bool cut = trunc && len > PS_REASON_MAX;
+	if (cut)
+		for (len = PS_REASON_MAX; len > 0 && ((unsigned char)last[len] & 0xc0) == 0x80;)
+			len--;
+	r = buf_puts(out, ": ");
+	for (size_t i = 0; i < len && r == 0; i++) /* nothing that would move the cursor */
+		r = buf_add(out, (unsigned char)last[i] < ' ' || last[i] == 0x7f ? " " : last + i, 1);
+	return r < 0 || !cut ? r : buf_puts(out, "…");
+}
+
 json_t *ps_row(const json_t *c, bool trunc, int64_t now_ns)
 {
 	json_t *row = json_object();
@@ -163,6 +200,8 @@ json_t *ps_row(const json_t *c, bool trunc, int64_t now_ns)
 	r |= set_text(row, "State", &b);
 	r |= buf_puts(&b, text_of(c, "Status"));
 	r |= set_text(row, "Status", &b);
+	r |= add_status(&b, c, trunc, now_ns);
+	r |= set_text(row, "FullStatus", &b);
 	if (r == 0)
 		return row;
 	json_decref(row);
@@ -179,12 +218,15 @@ static const struct column {
 	{ "Command", "COMMAND" },
 	{ "RunningFor", "CREATED" },
 	{ "Status", "STATUS" },
+	{ "FullStatus", "STATUS" },
 	{ "Ports", "PORTS" },
 	{ "Names", "NAMES" },
 	{ "CreatedAt", "CREATED AT" },
 	{ "State", "STATE" },
 	{ "Labels", "LABELS" },
 };
+#define ALL_TABLE                                                                                            \
+	"table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.FullStatus}}\t{{.Ports}}\t{{.Names}}"
 #define DEFAULT_TABLE                                                                                        \
 	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
 
@@ -291,6 +333,8 @@ int verb_ps(const struct cli *cli, const struct args *o)
 	}
 	if (option_bool(o, "quiet"))
 		format = "{{.ID}}";
+	else if (option_bool(o, "all") && (!format || !*format || strcmp(format, "table") == 0))
+		format = ALL_TABLE;
 	if (ps_format(rows, format, &out, &e) < 0)
 		return output_error(&e, 1);
 	(void)fputs(out.data ? out.data : "", stdout);

@@ -11,6 +11,7 @@
 #include "supervisor/events.h"
 #include "supervisor/names.h"
 #include "supervisor/rootfs.h"
+#include "supervisor/runs.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
 
@@ -67,6 +68,7 @@ struct container *container_new(struct engine *en, const char *id)
 	list_init(&c->link);
 	list_init(&c->attachments);
 	list_init(&c->waiters);
+	list_init(&c->runs);
 	c->engine = en;
 	c->pidfd = c->group.dirfd = -1;
 	c->created_ns = clock_real_ns();
@@ -94,6 +96,7 @@ void container_free(struct container *c)
 	container_close_process(c);
 	restart_cancel(c);
 	config_free(c->config);
+	runs_free(c);
 	free(c);
 }
 

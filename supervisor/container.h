@@ -50,6 +50,7 @@ struct container {
 	struct stdio *stdio;			/* NULL while nothing runs */
 	struct list attachments;		/* struct attach.link */
 	struct list waiters;			/* struct waiter.link */
+	struct list runs;			/* struct run_end.link */
 	unsigned n_exec;			/* for the names of exec groups */
 	uint16_t console_width, console_height; /* asked for by resize, for the next start too */
 

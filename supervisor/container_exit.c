@@ -11,6 +11,7 @@
 #include "supervisor/events.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/keeper.h"
+#include "supervisor/runs.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
 #include "supervisor/waiter.h"
@@ -32,6 +33,8 @@ struct exit_job {
 static void follow_up(struct container *c)
 {
 	waiter_wake_exit(c);
+	if (!c->config->auto_remove)
+		runs_note(c);
 	attach_close_all(c);
 	stop_after_exit(c); /* a stop or a removal waited for this */
 	if (c->actual.restarting)

@@ -18,6 +18,7 @@
 #include "supervisor/debt.h"
 #include "supervisor/events.h"
 #include "supervisor/keeper.h"
+#include "supervisor/runs.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/spec_build.h"
 #include "supervisor/stdio.h"
@@ -116,6 +117,8 @@ static void settle_failure(struct container *c, bool by_policy)
 	log_warn("start-failed", "container=%.12s name=%s exit_code=%d err=\"%s\" action=%s", c->id, c->name,
 		c->actual.exit_code, c->actual.error, c->actual.restarting ? "restart" : "none");
 	waiter_wake_exit(c);
+	if (!c->config->auto_remove)
+		runs_note(c);
 	stop_after_start(c);
 	if (c->actual.restarting)
 		restart_arm(c);

@@ -19,6 +19,7 @@
 #include "supervisor/debt.h"
 #include "supervisor/events.h"
 #include "supervisor/keeper.h"
+#include "supervisor/runs.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
 
@@ -285,6 +286,8 @@ int recover_containers(struct engine *en, struct err *e)
 
 	if (r < 0 || (r = store_load(en, e)) < 0)
 		return r;
+	list_each (struct container, c, &en->containers, link)
+		runs_load(c);
 	remove_stray_groups(en);
 	drop_strays(en);
 	for (size_t i = 0; i < n; i++) {

@@ -10,6 +10,7 @@
 #include "supervisor/api/api.h"
 #include "supervisor/config.h"
 #include "supervisor/exec_session.h"
+#include "supervisor/runs.h"
 #include "supervisor/volume.h"
 
 static json_t *labels_of(const struct config *config)
@@ -62,23 +63,30 @@ json_t *inspect_summary(const struct container *c)
 {
 	char human[128], name[CONTAINER_NAME_MAX + 2];
 	(void)snprintf(name, sizeof(name), "/%s", c->name);
-	return json_pack("{s:s, s:[s], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:s, s:{s:s}, s:o, s:o}", "Id",
-		c->id, "Names", name, "Image", c->config->image, "ImageID", c->config->image, "Command",
+	const struct run_end *last = runs_last(c);
+	return json_pack(
+		"{s:s, s:[s], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:s, s:{s:s}, s:o, s:o, s:{s:o, s:s, s:s}}",
+		"Id", c->id, "Names", name, "Image", c->config->image, "ImageID", c->config->image, "Command",
 		command_line(c), "Created", (json_int_t)(c->created_ns / NS_PER_S), "Ports", "Labels",
 		labels_of(c->config), "State", state_status(&c->actual), "Status",
 		state_human(&c->actual, clock_real_ns(), human, sizeof(human)), "HostConfig", "NetworkMode",
-		c->config->network, "NetworkSettings", network_settings(c), "Mounts", mounts_of(c));
+		c->config->network, "NetworkSettings", network_settings(c), "Mounts", mounts_of(c), "Berth",
+		"NextTryAt", api_time(c->actual.next_try_ns), "Reason", last ? last->reason : "", "Output",
+		last ? last->output : "");
 }
 
-static json_t *state_json(const struct actual *a)
+static json_t *state_json(const struct container *c)
 {
+	const struct actual *a = &c->actual;
 	json_t *o = json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:o, s:o}", "Status",
 		state_status(a), "Running", a->running, "Paused", a->paused, "Restarting", a->restarting,
 		"OOMKilled", a->oom_killed, "Dead", a->dead, "Pid", (int)a->pid, "ExitCode", a->exit_code,
 		"Error", a->error, "StartedAt", api_time(a->started_ns), "FinishedAt",
 		api_time(a->finished_ns));
-	if (o && a->restarting)
-		(void)json_object_set_new(o, "NextTryAt", api_time(a->next_try_ns));
+	if (o)
+		(void)json_object_set_new(o, "Berth",
+			json_pack("{s:o, s:o}", "NextTryAt", api_time(a->next_try_ns), "Runs",
+				runs_to_json(c)));
 	return o;
 }
 
@@ -103,10 +111,10 @@ json_t *inspect_container(const struct container *c)
 	json_t *o = json_pack(
 		"{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "Id",
 		c->id, "Created", api_time(c->created_ns), "Path", *command ? *command : "", "Args",
-		arguments, "State", state_json(&c->actual), "Image", c->config->image, "ResolvConfPath",
-		file[0], "HostnamePath", file[1], "HostsPath", file[2], "LogPath", log_path ? log_path : "",
-		"Name", name, "RestartCount", c->actual.restart_count, "Driver", "overlay", "Platform",
-		"linux", "MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "");
+		arguments, "State", state_json(c), "Image", c->config->image, "ResolvConfPath", file[0],
+		"HostnamePath", file[1], "HostsPath", file[2], "LogPath", log_path ? log_path : "", "Name",
+		name, "RestartCount", c->actual.restart_count, "Driver", "overlay", "Platform", "linux",
+		"MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "");
 	json_t *rest = json_pack("{s:o, s:o, s:o, s:o, s:o}", "ExecIDs", exec_session_ids(c), "HostConfig",
 		host_config, "Mounts", mounts_of(c), "Config", config, "NetworkSettings",
 		network_settings(c));
