@@ -77,3 +77,53 @@ each() { # each COMMAND...: with $docker as every client
 	}
 	each check
 }
+
+@test "pause, unpause, rename, update, restart" {
+	check() {
+		berth run -d --network none --name life --memory 64m "dir:$ROOT" sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done' > /dev/null
+		[ "$("$docker" pause life)" = life ]
+		[ "$("$docker" ps --format '{{.Names}} {{.State}}' --filter status=paused)" = "life paused" ]
+		[[ "$("$docker" ps --filter name=life --format '{{.Status}}')" == "Up "*"(Paused)" ]]
+		run "$docker" exec life true
+		[[ "$status" -ne 0 && "$output" == *"is paused, unpause the container before exec"* ]]
+		run "$docker" pause life
+		[[ "$status" -eq 1 && "$output" == *"is already paused"* ]]
+		[ "$("$docker" unpause life)" = life ]
+		"$docker" rename life death
+		[ "$("$docker" inspect -f '{{.Name}}' death)" = /death ]
+		run "$docker" rename death box
+		[[ "$status" -eq 1 && "$output" == *"is already in use by container"* ]]
+		"$docker" rename death life
+		[ "$("$docker" update -m 100m --pids-limit 40 --restart on-failure:2 life)" = life ]
+		[ "$("$docker" inspect -f '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.HostConfig.RestartPolicy.Name}}' life)" = "104857600 40 on-failure" ]
+		run "$docker" update -m 1m life
+		[[ "$status" -eq 1 && "$output" == *"Minimum memory limit allowed is 6MB"* ]]
+		local pid
+		pid=$("$docker" inspect -f '{{.State.Pid}}' life)
+		[ "$("$docker" restart -t 5 life)" = life ]
+		[ "$("$docker" inspect -f '{{.State.Pid}}' life)" != "$pid" ]
+		[ "$("$docker" inspect -f '{{.HostConfig.Memory}}' life)" = 104857600 ]
+		"$docker" kill -s KILL life
+		"$docker" rm life
+	}
+	each check
+}
+
+@test "wait before the start, after the exit, while it is removed and after that" {
+	check() {
+		berth create --network none --name life "dir:$ROOT" sh -c 'sleep 0.5; exit 8' > /dev/null
+		"$docker" start life
+		[ "$("$docker" wait life)" = 8 ]
+		[ "$("$docker" wait life)" = 8 ]
+		# Attached: the client waits for the next exit before it starts.
+		run timeout $((30 * SLOW)) "$docker" start -a life
+		[ "$status" -eq 8 ]
+		"$docker" rm life
+		[ "$("$docker" wait life)" = 8 ]
+		berth run -d --network none --name gone --rm "dir:$ROOT" sh -c 'sleep 1; exit 9' > /dev/null
+		[ "$("$docker" wait gone)" = 9 ]
+		run "$docker" wait never-there
+		[[ "$status" -eq 1 && "$output" == *"No such container: never-there"* ]]
+	}
+	each check
+}
