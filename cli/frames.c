@@ -20,7 +20,7 @@ int frames_feed(struct frames *f, const char *data, size_t len, frames_fn fn, vo
 		f->have = 0;
 		f->left = (uint32_t)f->header[4] << 24 | (uint32_t)f->header[5] << 16 |
 			(uint32_t)f->header[6] << 8 | f->header[7];
-		if (f->header[0] > FRAME_ERROR || f->header[1] || f->header[2] || f->header[3])
+		if (f->header[0] > FRAME_POSITION || f->header[1] || f->header[2] || f->header[3])
 			f->broken = 1;
 	}
 	return f->broken ? -EPROTO : 0;

@@ -2,6 +2,7 @@
  * frames - the multiplexed stream of a container without a terminal, decoded as it comes.
  *
  * Source:  Engine API, "Attach to a container": byte 0 the stream, bytes 4-7 the big-endian length, then the payload.
+ *          FRAME_POSITION comes only when it was asked for (supervisor/frame.h).
  * Errors:  -EPROTO: a header that is none; nothing more can be decoded.
  */
 #ifndef CLI_FRAMES_H
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum frame_stream { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR };
+enum frame_stream { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR, FRAME_POSITION };
 
 struct frames {
 	unsigned char header[8];

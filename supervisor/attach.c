@@ -8,9 +8,11 @@
 #include "base/own.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/container_log.h"
 #include "supervisor/detach.h"
 #include "supervisor/events.h"
 #include "supervisor/frame.h"
+#include "supervisor/logfollow.h"
 #include "supervisor/logread.h"
 #include "supervisor/stdio.h"
 
@@ -116,9 +118,10 @@ static void go_live(struct attach *a)
 		return;
 	}
 	for (int i = 0; i < LOG_STREAM_COUNT; i++) {
-		const struct buf *rest = stdio_unfinished(a->c, (enum log_stream)i);
-		if (rest && rest->len && (i == LOG_STDOUT ? a->o.use_stdout : a->o.use_stderr))
-			send_piece(a, i == LOG_STDOUT ? FRAME_STDOUT : FRAME_STDERR, rest->data, rest->len);
+		size_t len;
+		const char *rest = stdio_unfinished(a->c, (enum log_stream)i, &len);
+		if (rest && (i == LOG_STDOUT ? a->o.use_stdout : a->o.use_stderr))
+			send_piece(a, i == LOG_STDOUT ? FRAME_STDOUT : FRAME_STDERR, rest, len);
 	}
 }
 
@@ -248,12 +251,14 @@ static int start_replay(struct attach *a, struct err *e)
 		.since_ns = CLOCK_NEVER,
 		.until_ns = CLOCK_NEVER,
 		.tail = -1,
+		.to = -1,
 		.live = true };
-	auto_free char *path = container_log_path(a->c);
+	struct logplace place;
 
-	if (!path || !(a->more = evtimer_new(a->engine->base, replay_more, a)))
+	container_log_place(a->c, &place);
+	if (!(a->more = evtimer_new(a->engine->base, replay_more, a)))
 		return err_set(e, ENOMEM, "attach");
-	int r = logread_open(path, &lo, &a->replay, e);
+	int r = logread_open(&place, &lo, &a->replay, e);
 	if (r == 0)
 		engine_timer_arm(a->more, 0);
 	return r;
@@ -302,6 +307,7 @@ int attach_start(struct container *c, struct http_stream *s, const struct attach
 
 void attach_close_all(struct container *c)
 {
+	logfollow_run_ended(c);
 	list_each_safe (struct attach, a, &c->attachments, link) {
 		if (a->replay) { /* it has the log file open and finishes by itself */
 			list_remove(&a->link);

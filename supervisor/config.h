@@ -100,6 +100,7 @@ struct config_io_device {
 enum config_seccomp { CONFIG_SECCOMP_DEFAULT, CONFIG_SECCOMP_UNCONFINED, CONFIG_SECCOMP_PROFILE };
 enum config_upper { CONFIG_UPPER_DISK, CONFIG_UPPER_TMPFS };
 enum config_root { CONFIG_ROOT_OVERLAY, CONFIG_ROOT_SHARED };
+enum config_log { CONFIG_LOG_FILE, CONFIG_LOG_NONE };
 
 struct config {
 	struct arena *arena;
@@ -150,6 +151,11 @@ struct config {
 
 	enum config_upper upper;
 	enum config_root root;
+	enum config_log log;
+	bool log_volatile;		  /* the files are in the run root */
+	int64_t log_max_bytes;		  /* of one log file; 0: no limit */
+	int log_max_files;		  /* >= 1 */
+	const char *log_labels, *log_env; /* names with commas between, of what goes with each line; NULL */
 	struct spec_id_map *uid_maps, *gid_maps;
 	size_t n_uid_maps, n_gid_maps;
 };

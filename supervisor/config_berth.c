@@ -60,7 +60,8 @@ int config_read_berth(const json_t *body, struct config *c, struct err *e)
 		[CONFIG_ROOT_OVERLAY] = "overlay", [CONFIG_ROOT_SHARED] = "shared"
 	};
 	json_t *berth = NULL;
-	int upper = CONFIG_UPPER_DISK, root = CONFIG_ROOT_OVERLAY;
+	static const char *const logs[] = { "disk", "volatile" };
+	int upper = CONFIG_UPPER_DISK, root = CONFIG_ROOT_OVERLAY, in_memory = 0;
 	int r = json_get_object(body, "", "Berth", &berth, e);
 	if (r < 0 || !berth)
 		return r;
@@ -68,10 +69,13 @@ int config_read_berth(const json_t *body, struct config *c, struct err *e)
 	if (r == 0)
 		r = read_word(berth, "Root", roots, &root, e);
 	if (r == 0)
+		r = read_word(berth, "Logs", logs, &in_memory, e);
+	if (r == 0)
 		r = read_user_maps(berth, c, e);
 	if (r == 0)
 		r = json_get_int(berth, "Berth", "StopGraceNs", 0, INT64_MAX, &c->stop_grace_ns, e);
 	c->upper = (enum config_upper)upper;
 	c->root = (enum config_root)root;
+	c->log_volatile = in_memory;
 	return r;
 }

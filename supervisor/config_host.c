@@ -334,22 +334,6 @@ static int read_ulimits(const json_t *host, struct config *c, struct err *e)
 
 /* ---- the rest */
 
-static int read_log(const json_t *host, struct err *e)
-{
-	json_t *log = NULL;
-	const char *type = "";
-	int r = json_get_object(host, HOST, "LogConfig", &log, e);
-	if (r == 0 && log)
-		r = json_get_string(log, HOST ".LogConfig", "Type", &type, e);
-	if (r < 0 || !log)
-		return r;
-	if (*type && strcmp(type, "json-file") != 0)
-		return err_say(e, EOPNOTSUPP, HOST ".LogConfig.Type: \"%s\": not built yet", type);
-	if (!fields_is_empty(json_object_get(log, "Config")))
-		return err_say(e, EOPNOTSUPP, HOST ".LogConfig.Config: not built yet");
-	return 0;
-}
-
 static int read_words(const json_t *host, struct config *c, struct err *e)
 {
 	const char *runtime = "", *isolation = "";
@@ -442,7 +426,7 @@ int config_read_host(const json_t *host, struct config *c, struct err *e)
 	if (r == 0)
 		r = read_ulimits(host, c, e);
 	if (r == 0)
-		r = read_log(host, e);
+		r = config_read_log(host, c, e);
 	if (r == 0)
 		r = read_words(host, c, e);
 	if (r == 0)

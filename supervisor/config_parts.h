@@ -18,6 +18,8 @@
 
 /* config_host.c: namespaces, restart policy, security, sysctls, limits of processes, what is refused */
 int config_read_host(const json_t *host, struct config *c, struct err *e);
+/* config_log.c: LogConfig; Berth.Logs was read before */
+int config_read_log(const json_t *host, struct config *c, struct err *e);
 /* config_resources.c: the Resources members */
 int config_read_resources(const json_t *host, struct config *c, struct err *e);
 /* What depends on the host a container is made on: the cpus it has. */

@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "supervisor/config.h"
 #include "supervisor/events.h"
+#include "supervisor/logfollow.h"
 #include "supervisor/names.h"
 #include "supervisor/rootfs.h"
 #include "supervisor/runs.h"
@@ -67,6 +68,7 @@ struct container *container_new(struct engine *en, const char *id)
 		return NULL;
 	list_init(&c->link);
 	list_init(&c->attachments);
+	list_init(&c->followers);
 	list_init(&c->waiters);
 	list_init(&c->runs);
 	c->engine = en;
@@ -92,6 +94,7 @@ void container_free(struct container *c)
 	if (!c)
 		return;
 	list_remove(&c->link);
+	logfollow_forget(c);
 	stdio_leave(c);
 	container_close_process(c);
 	restart_cancel(c);
@@ -114,12 +117,6 @@ void container_save_config(struct container *c)
 
 	if (store_save_config(c, &e) < 0)
 		log_error("record-not-written", "container=%.12s err=\"%s\" action=\"go on\"", c->id, e.text);
-}
-
-char *container_log_path(const struct container *c)
-{
-	char *path = NULL;
-	return asprintf(&path, "%s/%s/0.log", c->engine->options.log_root, c->id) < 0 ? NULL : path;
 }
 
 /* ---------------------------------------------------------------- create */

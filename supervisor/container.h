@@ -49,6 +49,7 @@ struct container {
 	int pidfd;				/* of init, -1 */
 	struct stdio *stdio;			/* NULL while nothing runs */
 	struct list attachments;		/* struct attach.link */
+	struct list followers;			/* struct logfollower.link */
 	struct list waiters;			/* struct waiter.link */
 	struct list runs;			/* struct run_end.link */
 	unsigned n_exec;			/* for the names of exec groups */
@@ -96,9 +97,6 @@ void container_rename(struct container *c, const char *name, done_fn done, void 
 /* body: docker's update. All of it or, after an error, none. */
 void container_update(struct container *c, const json_t *body, done_fn done, void *cookie);
 int container_resize(struct container *c, unsigned width, unsigned height, struct err *e);
-/* Full path of the log file. malloc'd; NULL when memory is out. */
-char *container_log_path(const struct container *c);
-
 /* Ends every container for good at the daemon's end (its own signal and grace, all at once); done when none is left. */
 void containers_stop_all(struct engine *en, done_fn done, void *cookie);
 /* No grace: cgroup kill of all, waited for. */

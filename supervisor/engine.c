@@ -13,6 +13,7 @@
 #include "supervisor/events.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/keeper.h"
+#include "supervisor/logbatch.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/waiter.h"
 #include "supervisor/worker.h"
@@ -113,7 +114,8 @@ void engine_free(struct engine *en)
 	own_close(&en->run_dirfd);
 	own_close(&en->data_dirfd);
 	own_close(&en->log_dirfd);
-	buf_done(&en->log_batch);
+	logbatch_free(en->log_batch);
+	buf_done(&en->log_records);
 	free(en->block);
 	if (en->base)
 		event_base_free(en->base);

@@ -27,6 +27,7 @@ struct container;
 struct event_ring;
 struct http_server;
 struct keeper;
+struct logbatch;
 struct worker_pool;
 struct upgrade;
 
@@ -76,9 +77,10 @@ struct engine {
 	struct event *debt_timer, *exec_timer;
 	int freeze_fd; /* tells of groups that were frozen or thawed, -1: this host cannot */
 	struct event *freeze_event;
-	struct buf log_batch; /* shared by all log files, empty between calls */
-	char *block;	      /* ENGINE_BLOCK bytes that every read of a pipe goes through */
-	bool stopping;	      /* no start, no restart any more */
+	struct logbatch *log_batch;
+	struct buf log_records; /* shared by all log files, empty between calls */
+	char *block;		/* ENGINE_BLOCK bytes that every read of an exec's pipe goes through */
+	bool stopping;		/* no start, no restart any more */
 };
 
 /* Directories and the loop; no keeper, no cgroups yet (daemon.c opens those in its order). */

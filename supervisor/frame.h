@@ -10,7 +10,9 @@
 
 #define FRAME_HEADER 8
 
-enum frame_stream { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR };
+/* The last one is ours, and goes only to who asked for it: where in the log or the run we are, as text, so that a client whose
+ * connection breaks can ask for the rest. */
+enum frame_stream { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR, FRAME_POSITION };
 
 static inline void frame_header(unsigned char head[FRAME_HEADER], enum frame_stream stream, size_t len)
 {

@@ -284,7 +284,7 @@ int recover_containers(struct engine *en, struct err *e)
 	size_t n = 0;
 	int r = keeper_slots(en->keeper, &slots, &n, e);
 
-	if (r < 0 || (r = store_load(en, e)) < 0)
+	if (r < 0 || (r = stdio_open_batch(en, e)) < 0 || (r = store_load(en, e)) < 0)
 		return r;
 	list_each (struct container, c, &en->containers, link)
 		runs_load(c);
@@ -302,5 +302,6 @@ int recover_containers(struct engine *en, struct err *e)
 	events_recover(en);
 	list_each (struct container, c, &en->containers, link)
 		recover_one(c, slots, n);
+	stdio_sweep_batch(en);
 	return 0;
 }

@@ -46,6 +46,7 @@ struct actual {
 	int64_t next_try_ns; /* real time of the next restart, CLOCK_NEVER: none */
 	int64_t delay_ns;    /* the back-off that led there; 0 before the first */
 	int unsaid; /* EVENTS_* (events.h): what happened in this generation and is not announced yet */
+	int64_t log_start; /* where in the log this run begins */
 };
 
 /* ---- the table */

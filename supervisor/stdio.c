@@ -4,16 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/own.h"
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/container_log.h"
 #include "supervisor/input.h"
 #include "supervisor/keeper.h"
+#include "supervisor/logfollow.h"
 
 struct stdio_out {
 	struct stdio *owner;
@@ -24,7 +26,7 @@ struct stdio_out {
 struct stdio {
 	struct container *c;
 	unsigned kept;	    /* bits of enum kept: what the keeper has, or may have */
-	struct logfile log; /* .fd -1: could not be opened */
+	struct logfile log; /* .slot NULL: not opened yet */
 	struct stdio_out out[LOG_STREAM_COUNT];
 	bool started, dropping;
 	struct input *input;
@@ -70,21 +72,26 @@ void stdio_drop_kept(struct container *c)
 	for (int i = 0; i < KEPT_COUNT; i++)
 		if (kept & 1U << i)
 			unkeep(c, (enum kept)i);
+	struct logslot *slot = c->stdio ? c->stdio->log.slot : logbatch_find(c->engine->log_batch, c->id);
+	if (slot)
+		logbatch_drop(c->engine->log_batch, slot);
+	if (c->stdio)
+		c->stdio->log.slot = NULL;
 }
 
 /* ---------------------------------------------------------------- reading */
 
-static void say_dropped(struct stdio *s, int r, const struct err *e)
+static void say_dropped(struct stdio *s, uint64_t lost_before, int r, const struct err *e)
 {
 	if (r < 0 && !s->dropping) {
 		log_error("log-dropped", "container=%.12s err=\"%s\" action=\"drop until it works again\"",
 			s->c->id, e->text);
-	} else if (r == 0 && s->dropping) {
+		s->dropping = true;
+	} else if (r == 0 && s->dropping && logfile_lost(&s->log) == 0) {
 		log_warn("log-resumed", "container=%.12s dropped_bytes=%llu", s->c->id,
-			(unsigned long long)s->log.dropped_bytes);
-		s->log.dropped_bytes = 0;
+			(unsigned long long)lost_before);
+		s->dropping = false;
 	}
-	s->dropping = r < 0;
 }
 
 static void end_stream(struct stdio_out *o)
@@ -98,9 +105,10 @@ static void end_stream(struct stdio_out *o)
 		event_free(o->readable);
 	o->readable = NULL;
 	own_close(&o->fd);
-	if (s->log.fd >= 0) {
+	if (s->log.slot) {
 		struct err e;
-		say_dropped(s, logfile_end(&s->log, stream, clock_real_ns(), &e), &e);
+		uint64_t lost = logfile_lost(&s->log);
+		say_dropped(s, lost, logfile_end(&s->log, stream, clock_real_ns(), &e), &e);
 	}
 }
 
@@ -109,24 +117,30 @@ static void on_readable(evutil_socket_t fd, short what, void *cookie)
 	struct stdio_out *o = cookie;
 	struct stdio *s = o->owner;
 	struct container *c = s->c;
+	struct logbatch *batch = c->engine->log_batch;
 	enum log_stream stream = o == &s->out[LOG_STDERR] ? LOG_STDERR : LOG_STDOUT;
-	char *block = c->engine->block;
-	ssize_t n = read(fd, block, ENGINE_BLOCK);
+	int64_t now_ns = clock_real_ns();
+	ssize_t n = logbatch_read(batch, s->log.slot, stream, fd, now_ns);
 	(void)what;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n <= 0) { /* EIO: the terminal's last user has gone */
 		end_stream(o);
+		logfollow_wake(c);
 		if (stdio_is_drained(c))
 			container_on_drained(c);
 		return;
 	}
-	if (s->log.fd >= 0) {
-		struct err e;
-		say_dropped(s, logfile_write(&s->log, stream, block, (size_t)n, clock_real_ns(), &e), &e);
-	}
+	struct err e;
+	const char *block = logbatch_block(batch);
+	uint64_t lost = logfile_lost(&s->log);
+	say_dropped(s, lost, logfile_write(&s->log, stream, block, (size_t)n, now_ns, &e), &e);
+	fault_point("log.logged");
 	attach_output(c, stream, block, (size_t)n);
+	fault_point("log.told");
+	logbatch_done(batch);
+	logfollow_wake(c);
 	if (attach_is_stalled(c))
 		for (int i = 0; i < LOG_STREAM_COUNT; i++)
 			if (s->out[i].readable)
@@ -173,29 +187,42 @@ static int stdio_new(struct container *c, struct stdio **out, struct err *e)
 	if (!s)
 		return err_set(e, ENOMEM, "prepare stdio");
 	s->c = c;
-	s->console_fd = s->log.fd = -1;
+	s->console_fd = s->log.set.fd = -1;
 	for (int i = 0; i < LOG_STREAM_COUNT; i++)
 		s->out[i] = (struct stdio_out){ .owner = s, .fd = -1 };
 	*out = s;
 	return 0;
 }
 
-static void open_log(struct stdio *s)
+/* A log that cannot be opened is tried again when there is something to write: nobody is kept from running by that. */
+static int open_log(struct stdio *s, bool fresh, struct err *e)
 {
 	struct container *c = s->c;
-	char name[TEXT_ID_LEN + 16];
-	struct err e;
+	struct engine *en = c->engine;
+	struct logslot *slot = logbatch_find(en->log_batch, c->id);
+	struct logset_limits limits;
+	struct logplace place;
+	struct err why;
 
-	if (mkdirat(c->engine->log_dirfd, c->id, 0700) < 0 && errno != EEXIST) {
-		log_error("log-unusable", "container=%.12s err=\"%s\" action=\"run without\"", c->id,
-			strerrordesc_np(errno));
-		return;
+	if (slot && fresh)
+		logbatch_drop(en->log_batch, slot); /* of a start that came to nothing */
+	int r = logbatch_add(en->log_batch, c->id, &slot, e);
+	if (r < 0)
+		return r;
+	container_log_place(c, &place);
+	bool keeps = container_log_limits(c, &limits);
+	if (logfile_open(&place, keeps ? &limits : NULL, en->log_batch, slot, &en->log_records, &s->log,
+		    &why) < 0) {
+		s->dropping = true;
+		log_error("log-unusable", "container=%.12s err=\"%s\" action=\"drop until it works\"", c->id,
+			why.text);
 	}
-	snprintf(name, sizeof(name), "%s/0.log", c->id);
-	if (logfile_open(c->engine->log_dirfd, name, &c->engine->log_batch, &s->log, &e) < 0) {
-		s->log.fd = -1;
-		log_error("log-unusable", "container=%.12s err=\"%s\" action=\"run without\"", c->id, e.text);
-	}
+	if (fresh)
+		c->actual.log_start = logslot_state(slot).pos;
+	else if (logfile_finish_batch(&s->log, &why) < 0)
+		log_error("log-dropped", "container=%.12s err=\"%s\" action=\"drop until it works again\"",
+			c->id, why.text);
+	return 0;
 }
 
 static int open_stdin(struct container *c, int *container_end, struct err *e)
@@ -256,9 +283,7 @@ int stdio_keep(struct container *c, struct err *e)
 	for (int i = 0; i < LOG_STREAM_COUNT && r == 0; i++)
 		if (s->out[i].fd >= 0)
 			r = keep(c, i == LOG_STDOUT ? KEPT_OUT : KEPT_ERR, s->out[i].fd, e);
-	if (r == 0)
-		open_log(s);
-	return r;
+	return r == 0 ? open_log(s, true, e) : r;
 }
 
 /* Three copies of the master: to read, to write, to size. */
@@ -311,8 +336,8 @@ int stdio_adopt(struct container *c, struct err *e)
 	if (r < 0)
 		return r;
 	c->stdio->kept = KEPT_ALL;
-	open_log(c->stdio);
-	if (c->config->tty) {
+	r = open_log(c->stdio, false, e);
+	if (r == 0 && c->config->tty) {
 		int fd = take_kept(c, KEPT_TTY);
 		r = fd < 0 ? 0 : use_console(c->stdio, fd, e);
 	}
@@ -363,8 +388,7 @@ static void free_ours(struct container *c)
 	}
 	input_free(s->input);
 	own_close(&s->console_fd);
-	if (s->log.fd >= 0)
-		logfile_close(&s->log);
+	logfile_close(&s->log);
 	free(s);
 }
 
@@ -415,7 +439,42 @@ int stdio_resize(struct container *c, unsigned width, unsigned height, struct er
 	return 0;
 }
 
-const struct buf *stdio_unfinished(const struct container *c, enum log_stream stream)
+const char *stdio_unfinished(const struct container *c, enum log_stream stream, size_t *len)
 {
-	return c->stdio && c->stdio->log.fd >= 0 ? &c->stdio->log.line[stream].text : NULL;
+	const struct logfile *log = c->stdio && c->stdio->log.slot ? &c->stdio->log : NULL;
+
+	*len = log ? logslot_state(log->slot).line[stream].len : 0;
+	return *len ? logslot_text(log->batch, log->slot, stream) : NULL;
+}
+
+uint64_t stdio_count(const struct container *c, enum log_stream stream)
+{
+	return c->stdio && c->stdio->log.slot ? logslot_state(c->stdio->log.slot).raw[stream] : 0;
+}
+
+/* ---------------------------------------------------------------- the batch */
+
+int stdio_open_batch(struct engine *en, struct err *e)
+{
+	int fd = keeper_get_fd(en->keeper, LOGBATCH_NAME, NULL);
+	int r = logbatch_open(fd, &en->log_batch, e);
+
+	if (r == -EPROTO && fd >= 0) {
+		log_error("logbatch-unusable", "err=\"%s\" action=\"lose what it holds\"", e->text);
+		r = logbatch_open(fd = -1, &en->log_batch, e);
+	}
+	if (r == 0 && fd < 0)
+		r = keeper_put_fd(en->keeper, LOGBATCH_NAME, logbatch_fd(en->log_batch), e);
+	return r;
+}
+
+static bool has_stdio(void *cookie, const char *id)
+{
+	const struct container *c = container_by_id(cookie, id);
+	return c && c->stdio;
+}
+
+void stdio_sweep_batch(struct engine *en)
+{
+	logbatch_sweep(en->log_batch, has_stdio, en);
 }

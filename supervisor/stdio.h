@@ -5,8 +5,8 @@
  * a terminal: its master, which comes from the launch. The keeper holds a copy of each (log.ID.out, log.ID.err, in.ID,
  * tty.ID), so that a supervisor's death neither breaks a writer nor loses what is in the pipe.
  *
- * What is read goes to the log file first and to the attachments next. A log file that takes no more loses lines, counted and
- * said; a stalled lossless attachment (attach.h) stops the reading until it goes on.
+ * What is read goes to the log first and to the attachments next, by way of the batch (logbatch.h), so that nothing of it is
+ * lost with us. A log that takes no more loses lines, counted and said; a stalled lossless attachment (attach.h) stops the reading until it goes on.
  *
  * Owns:    its descriptors and the log file. stdio_free() takes them out of the keeper too.
  */
@@ -20,6 +20,7 @@
 #include "supervisor/logfile.h"
 
 struct container;
+struct engine;
 struct stdio;
 
 /* Makes the pipes; container_ends are the caller's to hand to the launch and to close (-1: null device). With a terminal all
@@ -47,8 +48,15 @@ void stdio_write_input(struct container *c, const void *data, size_t len);
 bool stdio_input_is_full(const struct container *c);
 void stdio_end_input(struct container *c);
 int stdio_resize(struct container *c, unsigned width, unsigned height, struct err *e);
-/* The line that has not come to its end yet: it is in no file. */
-const struct buf *stdio_unfinished(const struct container *c, enum log_stream stream);
+/* The line that has not come to its end yet: it is in no file. NULL: there is none. */
+const char *stdio_unfinished(const struct container *c, enum log_stream stream, size_t *len);
+/* Bytes of this run that came from the stream up to now. */
+uint64_t stdio_count(const struct container *c, enum log_stream stream);
+
+/* Before anything is recovered: what the former supervisor had read, or a new one of these. */
+int stdio_open_batch(struct engine *en, struct err *e);
+/* After that: what belongs to no run. */
+void stdio_sweep_batch(struct engine *en);
 
 /* Forget what the keeper holds of this container (a start that was undone). */
 void stdio_drop_kept(struct container *c);

@@ -51,6 +51,7 @@ static const struct field {
 	FIELD("NextTryNs", FIELD_I64, next_try_ns),
 	FIELD("DelayNs", FIELD_I64, delay_ns),
 	FIELD("Unsaid", FIELD_INT, unsaid),
+	FIELD("LogStart", FIELD_I64, log_start),
 #undef FIELD
 };
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "supervisor/api/api.h"
 #include "supervisor/config.h"
+#include "supervisor/container_log.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/runs.h"
 #include "supervisor/volume.h"

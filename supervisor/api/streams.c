@@ -2,12 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/own.h"
 #include "supervisor/api/api.h"
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
+#include "supervisor/container_log.h"
+#include "supervisor/logfollow.h"
 #include "supervisor/logread.h"
 
 #define TYPE_RAW    "application/vnd.docker.raw-stream"
@@ -46,57 +47,7 @@ static void attach(struct api_call *call)
 	api_call_free(call);
 }
 
-/* ---- logs: pulled from the file at the speed at which the client takes them. */
-
-struct log_reply {
-	struct api_call *call;
-	struct logread *reader;
-};
-
-#define LOG_LOW_WATER  (64 * 1024)
-#define LOG_HIGH_WATER (256 * 1024)
-
-static void log_reply_end(struct log_reply *l)
-{
-	logread_free(l->reader);
-	api_call_free(l->call);
-	free(l);
-}
-
-static void log_client_gone(struct http_request *rq, void *cookie)
-{
-	http_drop(rq);
-	log_reply_end(cookie);
-}
-
-static void log_error_frame(struct http_request *rq, const char *text)
-{
-	size_t len = strlen(text);
-	unsigned char head[8] = { 3, 0, 0, 0, (unsigned char)(len >> 24), (unsigned char)(len >> 16),
-		(unsigned char)(len >> 8), (unsigned char)len };
-	http_reply_write(rq, head, sizeof(head));
-	http_reply_write(rq, text, len);
-}
-
-static void log_more(struct http_request *rq, void *cookie)
-{
-	struct log_reply *l = cookie;
-	auto_(buf) struct buf piece = { 0 };
-	struct err e;
-	int r = 1;
-	while (r > 0 && http_pending(rq) < LOG_HIGH_WATER) {
-		buf_reset(&piece);
-		r = logread_next(l->reader, &piece, &e);
-		if (piece.len)
-			http_reply_write(rq, piece.data, piece.len);
-	}
-	if (r > 0)
-		return; /* goes on when the client has taken some */
-	if (r < 0)
-		log_error_frame(rq, e.text);
-	http_reply_end(rq);
-	log_reply_end(l);
-}
+/* ---- logs */
 
 static int log_options(
 	const struct api_call *call, const struct container *c, struct logread_options *o, struct err *e)
@@ -109,6 +60,8 @@ static int log_options(
 		.since_ns = CLOCK_NEVER,
 		.until_ns = CLOCK_NEVER,
 		.tail = logread_parse_tail(http_query(call->rq, "tail")),
+		.live = api_query_bool(call, "follow"),
+		.to = -1,
 	};
 	if (!o->use_stdout && !o->use_stderr)
 		return err_say(e, EINVAL, "Bad parameters: you must choose at least one stream");
@@ -120,10 +73,24 @@ static int log_options(
 			return err_say(e, EINVAL, "%s: \"%.64s\" is neither unix seconds nor a RFC 3339 time",
 				keys[i], text);
 	}
-	if (api_query_bool(call, "follow") && c->actual.running)
-		return err_say(e, ENOSYS,
-			"following the logs of a running container is not built yet (leave -f out)");
 	return 0;
+}
+
+/* Ours to ask: `berth_resume` wants positions in the stream, `berth_from` goes on at one. */
+static int resume_options(const struct api_call *call, struct logread_options *o, struct err *e)
+{
+	const char *from = http_query(call->rq, "berth_from");
+
+	o->positions = api_query_bool(call, "berth_resume");
+	o->framed |= o->positions;
+	if (from && logread_parse_position(from, o) < 0)
+		return err_say(e, EINVAL, "berth_from: \"%.64s\" is no position", from);
+	return 0;
+}
+
+static void logs_done(void *cookie)
+{
+	api_call_free(cookie);
 }
 
 static void logs(struct api_call *call)
@@ -132,25 +99,18 @@ static void logs(struct api_call *call)
 	if (!c)
 		return;
 	struct logread_options o;
-	struct logread *reader = NULL;
 	struct err e;
-	auto_free char *path = container_log_path(c);
-	if (log_options(call, c, &o, &e) < 0 || (!path && err_set(&e, ENOMEM, "read logs")) ||
-		logread_open(path, &o, &reader, &e) < 0) {
+	auto_free char *details = api_query_bool(call, "details") ? container_log_details(c) : NULL;
+	int r = log_options(call, c, &o, &e);
+	o.details = details;
+	if (r == 0)
+		r = resume_options(call, &o, &e);
+	if (r == 0 && c->config->log == CONFIG_LOG_NONE)
+		r = err_say(&e, ENOSYS, "configured logging driver does not support reading");
+	if (r == 0)
+		r = logfollow_start(c, call->rq, stream_type(call, !o.framed), &o, logs_done, call, &e);
+	if (r < 0)
 		api_reply_err(call, &e);
-		return;
-	}
-	struct log_reply *l = malloc(sizeof(*l));
-	if (!l) {
-		logread_free(reader);
-		api_reply_empty(call, 500);
-		return;
-	}
-	*l = (struct log_reply){ call, reader };
-	http_on_close(call->rq, log_client_gone, l);
-	http_on_drain(call->rq, LOG_LOW_WATER, log_more, l);
-	http_reply_begin(call->rq, 200, stream_type(call, c->config->tty), NULL);
-	log_more(call->rq, l);
 }
 
 static const struct api_route routes[] = {

@@ -23,7 +23,7 @@
 static const struct key berth_keys[] = {
 	WORD("upper", "Berth.Upper", "tmpfs disk"),
 	WORD("root", "Berth.Root", "shared overlay"),
-	LATER("logs", "the choice where logs are kept is"),
+	WORD("logs", "Berth.Logs", "disk volatile"),
 	END
 };
 
@@ -36,8 +36,8 @@ static const struct key depends_on_keys[] = {
 };
 
 static const struct key logging_keys[] = {
-	{ .name = "driver", .apply = process_log_driver, .words = "berth json-file local" },
-	{ .name = "options", .shape = SHAPE_PAIRS, .apply = process_log_options },
+	{ .name = "driver", .apply = process_log_driver, .words = "berth json-file local none" },
+	PAIRS("options", "HostConfig.LogConfig.Config"),
 	END
 };
 

@@ -312,13 +312,8 @@ int process_expose(struct load *l, const struct key *k, const struct node *v)
 int process_log_driver(struct load *l, const struct key *k, const struct node *v)
 {
 	int r = value_word(l, v, k->words);
-	return r < 0 ? r : service_put_text(l, v, "HostConfig.LogConfig.Type", "json-file");
-}
-
-int process_log_options(struct load *l, const struct key *k, const struct node *v)
-{
-	(void)k;
-	return v->n == 0 ? 0 : load_fail(l, v, "%.80s: logging options are not built yet", v->entries[0].key);
+	bool none = strcmp(v->text, "none") == 0;
+	return r < 0 ? r : service_put_text(l, v, "HostConfig.LogConfig.Type", none ? "none" : "json-file");
 }
 
 /* ---- environment ---- */

@@ -47,7 +47,7 @@ service_handler service_apply_text, service_apply_bool, service_apply_int, servi
 service_handler process_image, process_command, process_working_dir, process_user, process_container_name,
 	process_hostname, process_labels, process_restart, process_stop_signal, process_stop_grace_period,
 	process_scale, process_platform, process_pull_policy, process_attach, process_expose,
-	process_log_driver, process_log_options;
+	process_log_driver;
 int process_normalise_env_file(struct load *l, struct node **v);
 /* env_file, then environment over it. */
 int process_environment(struct load *l);

@@ -63,6 +63,67 @@ static void check_bad(const struct bad *t, size_t n, bool in_host)
 	}
 }
 
+static void the_log(void **state)
+{
+	(void)state;
+	static const struct bad t[] = {
+		{ "\"LogConfig\":{\"Config\":{\"max-sise\":\"1m\"}}", EINVAL,
+			"=HostConfig.LogConfig.Config: unknown log opt 'max-sise' for json-file log driver" },
+		{ "\"LogConfig\":{\"Type\":\"none\",\"Config\":{\"max-size\":\"1m\"}}", EINVAL,
+			"=HostConfig.LogConfig.Config: unknown log opt 'max-size' for none log driver" },
+		{ "\"LogConfig\":{\"Config\":{\"max-size\":1}}", EINVAL, "max-size: must be a string" },
+		{ "\"LogConfig\":{\"Config\":{\"max-size\":\"0\"}}", EINVAL, "max-size: \"0\" is no size" },
+		{ "\"LogConfig\":{\"Config\":{\"max-size\":\"1q\"}}", EINVAL, "max-size: \"1q\" is no size" },
+		{ "\"LogConfig\":{\"Config\":{\"max-size\":\"0x10\"}}", EINVAL, "is no size" },
+		{ "\"LogConfig\":{\"Config\":{\"max-size\":\"1e9\"}}", EINVAL, "is no size" },
+		{ "\"LogConfig\":{\"Config\":{\"max-size\":\"9999999999g\"}}", EINVAL, "is no size" },
+		{ "\"LogConfig\":{\"Config\":{\"max-file\":\"0\"}}", EINVAL,
+			"is not a number from 1 to 1000" },
+		{ "\"LogConfig\":{\"Config\":{\"mode\":\"fast\"}}", EINVAL, "neither \"blocking\" nor" },
+		{ "\"LogConfig\":{\"Config\":{\"compress\":\"true\"}}", EINVAL, "not compressed here" },
+		{ "\"LogConfig\":{\"Config\":{\"tag\":\"x\"}}", EINVAL, "unknown log opt 'tag'" },
+	};
+	check_bad(t, ARRAY_LEN(t), true);
+	static const struct bad memory[] = {
+		{ "\"Berth\":{\"Logs\":\"volatile\"},\"HostConfig\":{\"LogConfig\":{\"Config\":{\"max-size\":\"-1\"}}}",
+			EINVAL, "volatile logs are in memory" },
+		{ "\"Berth\":{\"Logs\":\"ram\"}", EINVAL, "neither \"disk\" nor \"volatile\"" },
+	};
+	check_bad(memory, ARRAY_LEN(memory), false);
+	static const struct {
+		const char *config;
+		int64_t bytes;
+		int files;
+	} good[] = {
+		{ "{}", 10000000, 3 },
+		{ "{\"max-size\":\"10m\"}", 10000000, 3 },
+		{ "{\"max-size\":\"10MB\",\"max-file\":\"1\"}", 10000000, 1 },
+		{ "{\"max-size\":\"1.5k\",\"max-file\":\"1000\"}", 1500, 1000 },
+		{ "{\"max-size\":\"2 GiB\"}", 2000000000, 3 },
+		{ "{\"max-size\":\"77\"}", 77, 3 },
+		{ "{\"max-size\":\"-1\"}", 0, 3 },
+		{ "{\"mode\":\"non-blocking\",\"max-buffer-size\":\"4m\",\"compress\":\"false\"}", 10000000,
+			3 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		char text[256];
+		(void)snprintf(text, sizeof(text), "\"LogConfig\":{\"Type\":\"local\",\"Config\":%s}",
+			good[i].config);
+		struct config *c = host(text);
+		assert_int_equal(c->log_max_bytes, good[i].bytes);
+		assert_int_equal(c->log_max_files, good[i].files);
+		assert_int_equal(c->log, CONFIG_LOG_FILE);
+		config_free(c);
+	}
+	struct config *c = host("\"LogConfig\":{\"Type\":\"none\"}");
+	assert_int_equal(c->log, CONFIG_LOG_NONE);
+	config_free(c);
+	c = must_parse("{\"Image\":\"dir:/r\",\"Berth\":{\"Logs\":\"volatile\"}}");
+	assert_true(c->log_volatile);
+	assert_int_equal(c->log_max_bytes * c->log_max_files, 2000000);
+	config_free(c);
+}
+
 static void docker_texts_for_resources(void **state)
 {
 	(void)state;
@@ -145,9 +206,8 @@ static void docker_texts_for_the_rest(void **state)
 		{ "\"PublishAllPorts\":true", EOPNOTSUPP, "=HostConfig.PublishAllPorts: not built yet" },
 		{ "\"VolumesFrom\":[\"a\"]", EOPNOTSUPP, "=HostConfig.VolumesFrom: not built yet" },
 		{ "\"Links\":[\"a:b\"]", EOPNOTSUPP, "=HostConfig.Links: not built yet" },
-		{ "\"LogConfig\":{\"Type\":\"syslog\"}", EOPNOTSUPP, "HostConfig.LogConfig.Type" },
-		{ "\"LogConfig\":{\"Config\":{\"max-size\":\"1m\"}}", EOPNOTSUPP,
-			"HostConfig.LogConfig.Config" },
+		{ "\"LogConfig\":{\"Type\":\"syslog\"}", EINVAL,
+			"=HostConfig.LogConfig.Type: logger: no log driver named 'syslog' is registered" },
 		{ "\"Runtime\":\"kata\"", EINVAL, "=unknown or invalid runtime name: kata" },
 		{ "\"Sysctls\":{\"kernel.core_pattern\":\"|x\"}", EINVAL,
 			"sysctl \"kernel.core_pattern\" is not in a separate kernel namespace" },
@@ -534,6 +594,7 @@ static void the_docker_clis_body_is_accepted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		ENTRY(the_log),
 		ENTRY(docker_texts_for_resources),
 		ENTRY(docker_texts_for_the_rest),
 		ENTRY(docker_texts_at_the_top),
