@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "supervisor/container.h"
+#include "supervisor/container_log.h"
 
 #define RUNS_FILE "runs.json"
 #define FILE_MAX  (1 << 20)
