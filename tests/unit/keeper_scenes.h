@@ -610,6 +610,7 @@ static void scene_garbage(void)
 		if (i % 50 == 0)
 			(void)ask_raw(KEEPER_PROTOCOL_VERSION, KEEPER_OP_READY, NULL, 0);
 	}
+	(void)ask_raw(KEEPER_PROTOCOL_VERSION, KEEPER_OP_READY, NULL, 0); /* all before it has been done */
 	int open_fds = count_keeper_descriptors();
 	int kept = 0;
 	struct keeper_msg msg = { .version = KEEPER_PROTOCOL_VERSION, .op = KEEPER_OP_LIST, .serial = 4711 };
