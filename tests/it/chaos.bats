@@ -1,6 +1,9 @@
 # Many clients at once, random verbs, clients that leave in the middle, a supervisor that is killed: each is answered, and nothing is left.
-# BERTH_N operations (default 400) of BERTH_SEED.
+# BERTH_N operations (default 400, in a virtual machine 60) of BERTH_SEED.
 load lib
+
+N=${BERTH_N:-${BERTH_TEST_VM:+60}}
+N=${N:-400}
 
 setup_file() {
 	start_suite
@@ -36,7 +39,7 @@ warm_up() {
 }
 
 chaos() { # chaos CLIENTS KILLS [COMMAND...]: under that command
-	local n=${BERTH_N:-400} seed=${BERTH_SEED:-1}
+	local n=$N seed=${BERTH_SEED:-1}
 	echo "seed $seed, $n operations"
 	"${@:3}" "$BERTH_BUILD/tool/chaos" "${BERTH_HOST#unix://}" "dir:$ROOT" "$SUITE_DIR/run/supervisor.pid" \
 		"$SUITE_DIR/project/compose.yaml" "$1" "$n" "$seed" "$2" "$SLOW" $BERTH_CHAOS_VERBOSE
@@ -67,7 +70,7 @@ settle_to() { # settle_to FILE COMMAND
 	wait_until 10 berth version > /dev/null
 	warm_up
 	descriptors > "$SUITE_DIR/descriptors"
-	chaos 6 $(( ${BERTH_N:-400} / 150 + 1 ))
+	chaos 6 $((N / 150 + 1))
 	warm_up
 	settle_to "$SUITE_DIR/descriptors" descriptors
 	settle_to "$SUITE_DIR/groups" groups_of_suite

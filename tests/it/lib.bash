@@ -13,10 +13,8 @@ make_root() { # make_root DIR: a busybox root filesystem
 	mkdir -p "$1"/{bin,etc,tmp,proc,sys,dev,root,var/lib,home}
 	chmod 1777 "$1/tmp"
 	cp /bin/busybox "$1/bin/busybox"
-	local applet
-	for applet in $(/bin/busybox --list); do
-		[ "$applet" = busybox ] || ln -sf busybox "$1/bin/$applet"
-	done
+	# In one process: hundreds of ln(1) take a quarter of a minute in a machine without KVM.
+	/bin/busybox --list | perl -e 'chdir shift or die; while (<STDIN>) { chomp; symlink "busybox", $_ or $!{EEXIST} or die }' "$1/bin"
 	printf 'root:x:0:0:root:/root:/bin/sh\nbin:x:1:1::/:/bin/false\nalice:x:1000:1000:Alice:/home/alice:/bin/sh\n' > "$1/etc/passwd"
 	printf 'root:x:0:\nbin:x:1:\nalice:x:1000:\nextra:x:1500:alice\n' > "$1/etc/group"
 }
