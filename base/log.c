@@ -12,6 +12,7 @@
 
 static enum log_level threshold = LOG_LEVEL_INFO;
 static unsigned long dropped;
+static char last_line[512]; /* for who has to say what came before a crash */
 static const char *const names[LOG_LEVEL_COUNT] = { "debug", "info", "warn", "error" };
 
 void log_set_level(enum log_level level)
@@ -28,6 +29,11 @@ int log_parse_level(const char *name, enum log_level *out)
 		}
 	}
 	return -EINVAL;
+}
+
+const char *log_last(void)
+{
+	return last_line;
 }
 
 void log_at(enum log_level level, const char *event, const char *fmt, ...)
@@ -49,6 +55,9 @@ void log_at(enum log_level level, const char *event, const char *fmt, ...)
 	for (int i = 0; i < len; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
+	size_t kept = (size_t)len < sizeof(last_line) - 1 ? (size_t)len : sizeof(last_line) - 1;
+	memcpy(last_line, line, kept);
+	last_line[kept] = '\0';
 	line[len++] = '\n';
 	ssize_t n;
 	do

@@ -17,6 +17,9 @@ int log_parse_level(const char *name, enum log_level *out);
 void log_at(enum log_level level, const char *event, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The last line that was written, without its end; safe in a signal handler. */
+const char *log_last(void);
+
 #define log_debug(event, ...) log_at(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 #define log_info(event, ...)  log_at(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define log_warn(event, ...)  log_at(LOG_LEVEL_WARN, event, __VA_ARGS__)

@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "supervisor/container.h"
+#include "supervisor/crash.h"
 #include "supervisor/debt.h"
 #include "supervisor/engine.h"
 #include "supervisor/events.h"
@@ -131,6 +132,7 @@ static void remove_files(struct daemon *d)
 	}
 	events_remove(en);
 	upgrade_forget(en);
+	crash_forget(en->options.run_root);
 	if (d->has_socket && unlink(en->options.socket) < 0 && errno != ENOENT)
 		log_warn("remove-socket", "err=\"%s\"", strerrordesc_np(errno));
 	snprintf(path, sizeof(path), "%s/supervisor.pid", en->options.run_root);
@@ -393,6 +395,19 @@ static int open_keeper(struct daemon *d, struct err *e)
 	return r;
 }
 
+/* What killed our predecessor is told before anything else; what may kill us is prepared for. */
+static int watch_for_crashes(const struct engine_options *o, struct err *e)
+{
+	char line[CRASH_LINE_MAX];
+
+	if (crash_collect(o->run_root, o->data_root, line, e) > 0) {
+		log_error("crashed", "%s", line);
+		if (e->code)
+			log_warn("keep-crash-report", "err=\"%s\"", e->text);
+	}
+	return crash_arm(o->run_root, e);
+}
+
 static int start_up(struct daemon *d, const struct engine_options *o, struct err *e)
 {
 	if (geteuid() != 0)
@@ -402,7 +417,8 @@ static int start_up(struct daemon *d, const struct engine_options *o, struct err
 	if (r < 0 || (r = engine_open(o, &d->engine, e)) < 0)
 		return r;
 	struct engine *en = d->engine;
-	if ((r = open_keeper(d, e)) < 0 || (r = watch_signals(d, e)) < 0 || (r = write_pid_file(en, e)) < 0)
+	if ((r = open_keeper(d, e)) < 0 || (r = watch_for_crashes(o, e)) < 0 ||
+		(r = watch_signals(d, e)) < 0 || (r = write_pid_file(en, e)) < 0)
 		return r;
 	if ((r = open_kernel_side(d, e)) < 0 || (r = recover_containers(en, e)) < 0)
 		return r;
@@ -429,6 +445,7 @@ static void daemon_done(struct daemon *d)
 	if (d->engine)
 		api_stop(d->engine);
 	upgrade_done(d->engine);
+	crash_disarm();
 	engine_free(d->engine);
 	own_close(&d->data_lock_fd);
 	own_close(&d->run_lock_fd);
