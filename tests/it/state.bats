@@ -63,6 +63,21 @@ kill_supervisor() {
 	[ "$(pid_of box)" -gt 1 ]
 }
 
+@test "S01 a removal that its supervisor does not survive is finished by the next, and no flag sticks" {
+	up box
+	berth exec box sh -c 'cd /tmp && seq 3000 | xargs touch'
+	berth stop box > /dev/null
+	berth rm box > /dev/null 2>&1 &
+	local rm=$!
+	kill_supervisor
+	wait "$rm" || true
+	# Begun and finished, or never begun.
+	settled() { [ -z "$(berth ps -aq)" ] || is box exited; }
+	wait_until 20 settled
+	[ -z "$(berth ps -aq)" ] || berth rm box > /dev/null
+	[ -z "$(berth ps -aq)" ]
+}
+
 @test "S02 S03 S04 S11 the seven words and their human form" {
 	berth create --network none --name box "$(image)" sh -c 'sleep 1000' > /dev/null
 	[ "$(berth ps -a --format '{{.State}} {{.Status}}')" = "created Created" ]
@@ -286,6 +301,7 @@ kill_supervisor() {
 	local pid group
 	pid=$(pid_of box)
 	group=$(group_of box)
+	berth exec -d box sleep 1000 > /dev/null
 	berth pause box > /dev/null
 	kill_supervisor
 	is box paused
