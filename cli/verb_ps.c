@@ -140,8 +140,7 @@ static int set_text(json_t *row, const char *key, struct buf *text)
 static int add_status(struct buf *out, const json_t *c, bool trunc, int64_t now_ns)
 {
 	const json_t *berth = json_object_get(c, "Berth");
-	const char *state = text_of(c, "State"), *output = text_of(berth, "Output"),
-		   *why = text_of(berth, "Reason");
+	const char *state = text_of(c, "State"), *line = text_of(berth, "LastLine");
 	int64_t next = CLOCK_NEVER;
 	char span[64];
 	int r = buf_puts(out, text_of(c, "Status"));
@@ -152,22 +151,16 @@ static int add_status(struct buf *out, const json_t *c, bool trunc, int64_t now_
 			clock_human_duration(next > now_ns ? next - now_ns : 0, span, sizeof(span)));
 	bool failed = strcmp(state, "restarting") == 0 || strcmp(state, "created") == 0 ||
 		(strcmp(state, "exited") == 0 && !text_has_prefix(text_of(c, "Status"), "Exited (0)"));
-	size_t len = strlen(output);
-	while (len > 0 && (unsigned char)output[len - 1] <= ' ')
-		len--;
-	const char *last = len ? output + len : why; /* its last line, else the reason */
-	while (len && last > output && last[-1] != '\n')
-		last--;
-	len = len ? (size_t)(output + len - last) : strlen(last);
+	size_t len = strlen(line);
 	if (!failed || !len || r < 0)
 		return r;
 	bool cut = trunc && len > PS_REASON_MAX;
 	if (cut)
-		for (len = PS_REASON_MAX; len > 0 && ((unsigned char)last[len] & 0xc0) == 0x80;)
+		for (len = PS_REASON_MAX; len > 0 && ((unsigned char)line[len] & 0xc0) == 0x80;)
 			len--;
 	r = buf_puts(out, ": ");
 	for (size_t i = 0; i < len && r == 0; i++) /* nothing that would move the cursor */
-		r = buf_add(out, (unsigned char)last[i] < ' ' || last[i] == 0x7f ? " " : last + i, 1);
+		r = buf_add(out, (unsigned char)line[i] < ' ' || line[i] == 0x7f ? " " : line + i, 1);
 	return r < 0 || !cut ? r : buf_puts(out, "…");
 }
 

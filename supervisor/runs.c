@@ -194,6 +194,26 @@ const struct run_end *runs_last(const struct container *c)
 	return list_empty(&c->runs) ? NULL : list_entry(c->runs.prev, struct run_end, link);
 }
 
+const char *runs_last_line(const struct container *c, char out[RUNS_LINE_MAX + 1])
+{
+	const struct run_end *x = runs_last(c);
+
+	if (!x)
+		return NULL;
+	size_t len = strlen(x->output), from;
+	while (len > 0 && (unsigned char)x->output[len - 1] <= ' ')
+		len--;
+	for (from = len; from > 0 && x->output[from - 1] != '\n';)
+		from--;
+	const char *line = len ? x->output + from : x->reason;
+	len = len ? len - from : strlen(line);
+	if (len > RUNS_LINE_MAX)
+		for (len = RUNS_LINE_MAX; len > 0 && ((unsigned char)line[len] & 0xc0) == 0x80;)
+			len--; /* not within a character */
+	(void)snprintf(out, RUNS_LINE_MAX + 1, "%.*s", (int)len, line);
+	return out;
+}
+
 void runs_free(struct container *c)
 {
 	list_each_safe (struct run_end, x, &c->runs, link)

@@ -38,6 +38,9 @@ struct run_end {
 void runs_note(struct container *c);
 /* Of the last one; NULL: there is none. */
 const struct run_end *runs_last(const struct container *c);
+/* Its last line, else its reason; cut to RUNS_LINE_MAX bytes. NULL: nothing ended yet. */
+#define RUNS_LINE_MAX 256
+const char *runs_last_line(const struct container *c, char out[RUNS_LINE_MAX + 1]);
 void runs_load(struct container *c);
 void runs_free(struct container *c);
 /* New reference: [{"ExitCode", "OOMKilled", "StartedAt", "FinishedAt", "Reason", "Output"}]; NULL when memory is out. */

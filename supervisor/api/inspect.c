@@ -64,16 +64,16 @@ json_t *inspect_summary(const struct container *c)
 {
 	char human[128], name[CONTAINER_NAME_MAX + 2];
 	(void)snprintf(name, sizeof(name), "/%s", c->name);
-	const struct run_end *last = runs_last(c);
+	char line[RUNS_LINE_MAX + 1];
+	const char *last = runs_last_line(c, line);
 	return json_pack(
-		"{s:s, s:[s], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:s, s:{s:s}, s:o, s:o, s:{s:o, s:s, s:s}}",
+		"{s:s, s:[s], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:s, s:{s:s}, s:o, s:o, s:{s:o, s:s}}",
 		"Id", c->id, "Names", name, "Image", c->config->image, "ImageID", c->config->image, "Command",
 		command_line(c), "Created", (json_int_t)(c->created_ns / NS_PER_S), "Ports", "Labels",
 		labels_of(c->config), "State", state_status(&c->actual), "Status",
 		state_human(&c->actual, clock_real_ns(), human, sizeof(human)), "HostConfig", "NetworkMode",
 		c->config->network, "NetworkSettings", network_settings(c), "Mounts", mounts_of(c), "Berth",
-		"NextTryAt", api_time(c->actual.next_try_ns), "Reason", last ? last->reason : "", "Output",
-		last ? last->output : "");
+		"NextTryAt", api_time(c->actual.next_try_ns), "LastLine", last ? last : "");
 }
 
 static json_t *state_json(const struct container *c)

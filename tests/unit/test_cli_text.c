@@ -146,6 +146,38 @@ static void templates(void **state)
 
 /* ---------------------------------------------------------------- ps */
 
+static void status_with_reason(void **state)
+{
+	static const struct {
+		const char *row, *want;
+	} table[] = {
+		{ "{\"State\":\"exited\",\"Status\":\"Exited (1) 3 seconds ago\",\"Berth\":{\"LastLine\":\"no\\u001b route\"}}",
+			"Exited (1) 3 seconds ago: no  route" },
+		{ "{\"State\":\"exited\",\"Status\":\"Exited (0) 3 seconds ago\",\"Berth\":{\"LastLine\":\"done\"}}",
+			"Exited (0) 3 seconds ago" },
+		{ "{\"State\":\"running\",\"Status\":\"Up 3 seconds\",\"Berth\":{\"LastLine\":\"of before\"}}",
+			"Up 3 seconds" },
+		{ "{\"State\":\"restarting\",\"Status\":\"Restarting (1) 1 second ago\",\"Berth\":{\"LastLine\":\"\","
+		  "\"NextTryAt\":\"1970-01-01T00:01:12Z\"}}",
+			"Restarting (1) 1 second ago, next try in 12 seconds" },
+		{ "{\"State\":\"restarting\",\"Status\":\"Restarting (1) 1 second ago\",\"Berth\":{\"LastLine\":"
+		  "\"0123456789012345678901234567890123456789012345678901234567äöü\",\"NextTryAt\":\"1970-01-01T00:00:00Z\"}}",
+			"Restarting (1) 1 second ago, next try in Less than a second: "
+			"0123456789012345678901234567890123456789012345678901234567ä…" },
+		{ "{\"State\":\"created\",\"Status\":\"Created\"}", "Created" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		json_t *c = json_loads(table[i].row, 0, NULL);
+		json_t *row = ps_row(c, true, 60 * NS_PER_S);
+		assert_string_equal(json_string_value(json_object_get(row, "FullStatus")), table[i].want);
+		assert_string_equal(json_string_value(json_object_get(row, "Status")),
+			json_string_value(json_object_get(c, "Status"))); /* docker's */
+		json_decref(row);
+		json_decref(c);
+	}
+}
+
 static void tables(void **state)
 {
 	static const char text[] =
@@ -323,6 +355,7 @@ int main(void)
 		cmocka_unit_test(frames_in_any_pieces),
 		cmocka_unit_test(detach),
 		cmocka_unit_test(templates),
+		cmocka_unit_test(status_with_reason),
 		cmocka_unit_test(tables),
 		cmocka_unit_test(progress),
 		cmocka_unit_test(project_bodies),
