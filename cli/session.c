@@ -31,13 +31,17 @@ void display_done(struct display *d)
 	outlet_done(&d->err);
 }
 
-static void show_frame(enum frame_stream stream, const char *data, size_t len, void *cookie)
+void display_show(struct display *d, enum frame_stream stream, const char *data, size_t len)
 {
 	static const char mark[] = "error from daemon in stream: ";
-	struct display *d = cookie;
 	if (stream == FRAME_ERROR)
 		outlet_write(&d->err, mark, sizeof(mark) - 1);
 	outlet_write(stream == FRAME_STDOUT ? &d->out : &d->err, data, len);
+}
+
+static void show_frame(enum frame_stream stream, const char *data, size_t len, void *cookie)
+{
+	display_show(cookie, stream, data, len);
 }
 
 void display_feed(struct display *d, const char *data, size_t len)

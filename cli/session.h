@@ -27,6 +27,8 @@ int display_init(struct display *d, struct event_base *base, bool tty, void (*mo
 	void *cookie, struct err *e);
 void display_done(struct display *d);
 void display_feed(struct display *d, const char *data, size_t len);
+/* A piece of a frame that somebody else has decoded. */
+void display_show(struct display *d, enum frame_stream stream, const char *data, size_t len);
 /* The larger of what waits for the two readers. */
 size_t display_queued(const struct display *d);
 /* Ends the program by SIGPIPE when a reader has gone; -errno of another failure. */

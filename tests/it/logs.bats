@@ -1,0 +1,183 @@
+# logs: every line there once, whoever dies; rotation, following, resuming; a full disk and slow readers hold nobody up.
+load lib
+load crash
+
+setup_file() {
+	prepare_suite
+	cp "$BERTH_BUILD/tool/say" "$ROOT/bin/"
+	tree_hash "$ROOT" > "$SUITE_DIR/image.before"
+	export FAULTS=$BERTH_BUILD/faults/berth SAY=$BERTH_BUILD/tool/say
+	export SEED=${BERTH_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+	start_daemon
+}
+teardown_file() { end_suite; }
+teardown() { remove_all; }
+
+say() { # say NAME [OPTION...] -- ARGS...: a container that says it
+	local name=$1 options=()
+	shift
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	berth_timed run -d --name "$name" --network none "${options[@]}" "dir:$ROOT" say "$@" > /dev/null
+}
+has_ended() { [[ "$(state_of "$1")" == exited* ]]; }
+await_end() { wait_until "${2:-30}" has_ended "$1"; }
+log_dir() { dirname "$(berth inspect -f '{{.LogPath}}' "$1")"; }
+has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
+
+@test "probe k rotation: by size, with as many files as asked for; tail over the seams" {
+	say turn --log-opt max-size=4k --log-opt max-file=3 -- lines 1000
+	await_end turn
+	[ "$(find "$(log_dir turn)" -type f | wc -l)" -eq 3 ]
+	[ -z "$(find "$(log_dir turn)" -type f -size +4000c)" ]
+	"$SAY" lines 1000 > "$SUITE_DIR/want"
+	local n kept
+	kept=$(berth logs turn | wc -l)
+	[ "$kept" -gt 60 ] && [ "$kept" -lt 200 ]
+	for n in 0 1 20 40 41 42 60; do
+		berth logs --tail "$n" turn | diff - <(tail -n "$n" "$SUITE_DIR/want")
+	done
+	berth logs turn | diff - <(tail -n "$kept" "$SUITE_DIR/want")
+	berth rm turn
+	[ -z "$(ls "$SUITE_DIR/data/logs")" ]
+}
+
+@test "logs are limited unless told otherwise" {
+	[ "$(berth create --name limits --network none "dir:$ROOT" true | wc -c)" -eq 65 ]
+	run berth create --log-opt max-size=0 --network none "dir:$ROOT" true
+	[ "$status" -eq 1 ] || [ "$status" -eq 125 ]
+	[[ "$output" == *'max-size: "0" is no size'* ]]
+	run berth create --log-opt colour=red --network none "dir:$ROOT" true
+	[[ "$output" == *"unknown log opt 'colour' for json-file log driver"* ]]
+	say much -- bursts 1000 # 27 MB and more in the log
+	await_end much 60
+	[ "$(find "$(log_dir much)" -type f | wc -l)" -eq 3 ]
+	[ "$(du -sk "$(log_dir much)" | cut -f1)" -lt 30500 ]
+}
+
+@test "following: over rotations, to the last words, which have no end" {
+	say slow --log-opt max-size=2k --log-opt max-file=5 -- lines 600 2000
+	timeout $((60 * SLOW)) berth logs -f slow > "$SUITE_DIR/got"
+	"$SAY" lines 600 | diff - "$SUITE_DIR/got"
+	has_ended slow
+	timeout $((20 * SLOW)) berth logs -f slow | diff - <("$SAY" lines 600 | tail -n "$(wc -l < <(berth logs slow))")
+	berth run -d --name words --network none "dir:$ROOT" sh -c 'sleep 0.5; printf "no end"' > /dev/null
+	[ "$(timeout $((20 * SLOW)) berth logs -f words)" = "no end" ]
+}
+
+@test "following goes on over a restart, and ends with the last run" {
+	berth run -d --name again --network none --restart on-failure:2 "dir:$ROOT" sh -c 'echo run; sleep 0.3; exit 1' > /dev/null
+	[ "$(timeout $((30 * SLOW)) berth logs -f again)" = $'run\nrun\nrun' ]
+	berth run -d --name twice --network none "dir:$ROOT" sh -c 'echo up; trap "exit 0" TERM; while :; do sleep 0.1; done' > /dev/null
+	timeout $((40 * SLOW)) berth logs -f twice > "$SUITE_DIR/got" &
+	local reader=$!
+	wait_until 10 has_lines "$SUITE_DIR/got" 1
+	berth_timed restart twice > /dev/null
+	wait_until 10 has_lines "$SUITE_DIR/got" 2
+	berth_timed stop twice > /dev/null
+	wait "$reader"
+	[ "$(cat "$SUITE_DIR/got")" = $'up\nup' ]
+}
+
+@test "times, streams, details" {
+	berth run -d --name marks --network none --label a=1 --label b=2 -e E=x --log-opt labels=a,c --log-opt env=E "dir:$ROOT" \
+		sh -c 'echo one; sleep 1.2; echo two >&2' > /dev/null
+	await_end marks
+	[ "$(berth logs --details marks 2>&1 | head -1)" = "a=1,E=x one" ]
+	[ "$(berth logs marks 2> /dev/null)" = one ]
+	local stamp
+	stamp=$(berth logs -t marks 2>&1 | tail -1 | cut -d' ' -f1)
+	[[ "$stamp" =~ ^[0-9-]{10}T[0-9:]{8}\.[0-9]{9}Z$ ]]
+	[ "$(berth logs --since "$stamp" marks 2>&1)" = two ]
+	[ "$(berth logs --until "$(berth logs -t marks 2> /dev/null | cut -d' ' -f1)" marks 2>&1)" = one ]
+}
+
+@test "driver none: nothing is kept, and reading says so" {
+	[ "$(berth_timed run --rm --network none --log-driver none "dir:$ROOT" echo through)" = through ]
+	say nothing --log-driver none -- lines 10
+	await_end nothing
+	run berth logs nothing
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"configured logging driver does not support reading"* ]]
+	[ -z "$(ls "$SUITE_DIR/data/logs" 2> /dev/null)" ]
+}
+
+@test "volatile logs are in the run root" {
+	cat > "$SUITE_DIR/compose.yaml" <<-EOF
+		name: vol
+		services:
+		  web:
+		    image: dir:$ROOT
+		    network_mode: none
+		    command: [say, lines, "10"]
+		    x-berth: {logs: volatile}
+	EOF
+	berth_timed up -d -f "$SUITE_DIR/compose.yaml"
+	wait_until 10 has_ended vol-web-1
+	[[ "$(berth inspect -f '{{.LogPath}}' vol-web-1)" == "$SUITE_DIR/run/"* ]]
+	berth logs vol-web-1 | diff - <("$SAY" lines 10)
+	berth_timed down -f "$SUITE_DIR/compose.yaml"
+}
+
+# ---------------------------------------------------------------- kills
+
+kill_at_random_until() { # kill_at_random_until COMMAND...: supervisors, one after the other
+	local n=0
+	until "$@"; do
+		sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+		kill_supervisor || return 1
+		n=$((n + 1))
+	done
+	echo "$n supervisors killed"
+	[ $n -gt 0 ]
+}
+
+all_ended() {
+	local name
+	for name in "$@"; do has_ended "$name" || return 1; done
+}
+
+@test "killed at random: no line lost, doubled or torn, whatever is written how" {
+	RANDOM=$((SEED % 32768))
+	local many=(--log-opt max-size=30k --log-opt max-file=1000)
+	say lines "${many[@]}" -- lines 3000 1000
+	say bursts --log-opt max-size=-1 -- bursts 150 20000
+	say long "${many[@]}" -- long 60 50000
+	say endless -- endless 3000 1000
+	say both "${many[@]}" -- both 3000 1000
+	timeout $((120 * SLOW)) berth logs -f lines > "$SUITE_DIR/followed" 2> "$SUITE_DIR/followed.err" &
+	local reader=$!
+	kill_at_random_until all_ended lines bursts long endless both
+	berth logs lines | diff - <("$SAY" lines 3000)
+	berth logs bursts | cmp - <("$SAY" bursts 150)
+	berth logs long | cmp - <("$SAY" long 60)
+	berth logs endless | cmp - <("$SAY" endless 3000)
+	berth logs both 2> /dev/null | diff - <("$SAY" both 3000 2> /dev/null)
+	berth logs both 2>&1 > /dev/null | diff - <("$SAY" both 3000 2>&1 > /dev/null)
+	wait "$reader"
+	diff "$SUITE_DIR/followed" <("$SAY" lines 3000)
+}
+
+@test "the supervisor dies at each step of logging and rotating" {
+	local point n=0
+	stop_daemon
+	for point in $(fault_points log.); do
+		echo "$point"
+		BERTH_FAULT=$point:self BERTH_PROGRAM=$FAULTS start_daemon
+		say steps --log-opt max-size=2k --log-opt max-file=$((n % 2 ? 1 : 1000)) -- lines 300 3000 || true # it may die before it answers, or before it starts
+		wait_until 10 daemon_answers
+		[[ "$(state_of steps)" != created* ]] || berth_timed start steps > /dev/null
+		await_end steps
+		"$SAY" lines 300 > "$SUITE_DIR/want"
+		berth logs steps > "$SUITE_DIR/got"
+		grep -q 'was killed by signal 9' "$SUITE_DIR/daemon.log" || { echo "$point never struck" >&2; return 1; }
+		diff "$SUITE_DIR/got" <(tail -n "$(wc -l < "$SUITE_DIR/got")" "$SUITE_DIR/want")
+		[ $((n % 2)) -eq 1 ] || [ "$(wc -l < "$SUITE_DIR/got")" -eq 300 ]
+		berth rm steps
+		stop_daemon
+		: > "$SUITE_DIR/daemon.log"
+		n=$((n + 1))
+	done
+	[ $n -ge 8 ]
+	start_daemon
+}
