@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "supervisor/config.h"
 #include "supervisor/events.h"
 #include "supervisor/logfollow.h"
@@ -33,6 +34,15 @@ struct container *container_by_name(struct engine *en, const char *name)
 		if (strcmp(c->name, name) == 0)
 			return c;
 	return NULL;
+}
+
+/* Those that are being made have theirs already. */
+static const struct container *holder_of(struct engine *en, const char *name)
+{
+	list_each (struct container, c, &en->creating, link)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return container_by_name(en, name);
 }
 
 struct container *container_find(struct engine *en, const char *ref, struct err *e)
@@ -76,6 +86,7 @@ struct container *container_new(struct engine *en, const char *id)
 	c->created_ns = clock_real_ns();
 	snprintf(c->id, sizeof(c->id), "%s", id);
 	state_init(&c->actual);
+	memcpy(c->actual.boot_id, en->boot_id, sizeof(c->actual.boot_id));
 	return c;
 }
 
@@ -95,6 +106,7 @@ void container_free(struct container *c)
 		return;
 	list_remove(&c->link);
 	logfollow_forget(c);
+	store_release(c);
 	stdio_leave(c);
 	container_close_process(c);
 	restart_cancel(c);
@@ -111,19 +123,17 @@ void container_save_state(struct container *c)
 		log_error("record-not-written", "container=%.12s err=\"%s\" action=\"go on\"", c->id, e.text);
 }
 
-void container_save_config(struct container *c)
+void container_save_desired(struct container *c)
 {
-	struct err e;
-
-	if (store_save_config(c, &e) < 0)
-		log_error("record-not-written", "container=%.12s err=\"%s\" action=\"go on\"", c->id, e.text);
+	container_save_state(c);
+	store_commit(c, STORE_DESIRED, NULL, NULL);
 }
 
 /* ---------------------------------------------------------------- create */
 
 static bool name_taken(void *cookie, const char *name)
 {
-	return container_by_name(cookie, name) != NULL;
+	return holder_of(cookie, name) != NULL;
 }
 
 int container_set_name(struct container *c, const char *name, struct err *e)
@@ -137,7 +147,7 @@ int container_set_name(struct container *c, const char *name, struct err *e)
 	if (!text_is_name(name) || strlen(name) > CONTAINER_NAME_MAX)
 		return err_say(e, EINVAL,
 			"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
-	const struct container *holder = container_by_name(c->engine, name);
+	const struct container *holder = holder_of(c->engine, name);
 	if (holder)
 		return err_say(e, EEXIST,
 			"Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to remove (or rename) "
@@ -172,14 +182,49 @@ static int add_warnings(const struct config *config, json_t *warnings)
 	return asks ? json_array_append_new(warnings, json_string(no_network)) : 0;
 }
 
+struct creation {
+	struct container *c;
+	done_fn done;
+	void *cookie;
+};
+
+/* What a batch that could not even say what it did may have left. */
+static void drop_creation(struct container *c)
+{
+	struct engine *en = c->engine;
+
+	(void)store_remove(en, c->id, NULL);
+	(void)path_remove_tree(en->data_dirfd, c->id, NULL); /* a few small files at the most */
+	container_free(c);
+}
+
+static void created(void *cookie, int r, const struct err *e)
+{
+	struct creation x = *(struct creation *)cookie;
+	struct engine *en = x.c->engine;
+
+	free(cookie);
+	fault_point("supervisor.created");
+	if (r < 0) {
+		drop_creation(x.c);
+	} else {
+		x.c->fresh = false;
+		list_remove(&x.c->link);
+		list_append(&en->containers, &x.c->link);
+		events_announce(x.c);
+	}
+	x.done(x.cookie, r, e);
+}
+
 int container_create(struct engine *en, const char *name, const json_t *body, struct container **out,
-	json_t **warnings, struct err *e)
+	json_t **warnings, done_fn done, void *cookie, struct err *e)
 {
 	auto_(json) json_t *list = json_array();
+	auto_free struct creation *x = malloc(sizeof(*x));
 	char id[TEXT_ID_LEN + 1];
 	int r = text_random_id(id);
 
-	if (r < 0 || !list)
+	if (r < 0 || !list || !x)
 		return err_set(e, r < 0 ? -r : ENOMEM, "make container id");
 	if (en->stopping)
 		return err_say(e, EBUSY, "the daemon is stopping");
@@ -196,17 +241,15 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 		r = store_add(c, e);
 	fault_point("supervisor.added");
 	c->actual.unsaid = EVENTS_CREATE;
-	if (r == 0)
-		r = store_save_state(c, e);
-	fault_point("supervisor.create");
-	if (r < 0 || (r = store_save_config(c, e)) < 0) {
-		(void)store_remove(en, c->id, NULL);
-		container_free(c);
+	if (r < 0 || (r = store_save_state(c, e)) < 0) {
+		drop_creation(c);
 		return r;
 	}
-	fault_point("supervisor.created");
-	list_append(&en->containers, &c->link);
-	events_announce(c);
+	fault_point("supervisor.create");
+	c->fresh = true;
+	list_append(&en->creating, &c->link);
+	*x = (struct creation){ c, done, cookie };
+	store_commit(c, STORE_CONFIG, created, take_ptr(&x));
 	*out = c;
 	*warnings = take_ptr(&list);
 	return 0;

@@ -43,6 +43,11 @@ struct container {
 	struct spec *spec;     /* as it was started; NULL while nothing runs */
 	struct desired desired;
 	struct actual actual;
+	struct result *result;	/* to be written, or just read; else NULL */
+	unsigned dirty, flying; /* enum store_what: not durable yet; of these, in the batch under way */
+	bool fresh;		/* its creation is not durable yet: nobody but its creator knows of it */
+	bool in_trash;		/* only what is left of it is to be deleted */
+	bool has_state;		/* when loaded: the run root has a record of this boot */
 
 	struct cgroup group;			/* closed while nothing runs */
 	int freeze_watch;			/* number of the watch on its group, 0: none */
@@ -72,9 +77,10 @@ struct container *container_find(struct engine *en, const char *ref, struct err 
 struct container *container_by_id(struct engine *en, const char *id);
 struct container *container_by_name(struct engine *en, const char *name);
 
-/* body: docker's create body. name NULL: a random one. *warnings: an array the caller decrefs. -EEXIST: name in use. */
+/* body: docker's create body. name NULL: a random one. *warnings: an array the caller decrefs. -EEXIST: name in use. When it
+ * returns 0, done is answered as soon as the container is on disk; with r < 0 *out is gone by then. Until then nobody finds it. */
 int container_create(struct engine *en, const char *name, const json_t *body, struct container **out,
-	json_t **warnings, struct err *e);
+	json_t **warnings, done_fn done, void *cookie, struct err *e);
 /* -EALREADY: it runs. In back-off it is started at once. A start that fails answers with the reason, and .actual has error and exit code (127, 126, 128): for the
  * first two the answer's code is EINVAL, as docker answers them by 400. */
 void container_start(struct container *c, done_fn done, void *cookie);
@@ -97,7 +103,7 @@ void container_rename(struct container *c, const char *name, done_fn done, void 
 /* body: docker's update. All of it or, after an error, none. */
 void container_update(struct container *c, const json_t *body, done_fn done, void *cookie);
 int container_resize(struct container *c, unsigned width, unsigned height, struct err *e);
-/* Ends every container for good at the daemon's end (its own signal and grace, all at once); done when none is left. */
+/* Ends every container at the daemon's end (its own signal and grace, all at once); done when none runs and all is durable. */
 void containers_stop_all(struct engine *en, done_fn done, void *cookie);
 /* No grace: cgroup kill of all, waited for. */
 void containers_kill_all(struct engine *en);
@@ -110,7 +116,8 @@ int container_set_name(struct container *c, const char *name, struct err *e);
 void container_free(struct container *c);
 /* The record as it is now to the run root; a failure is logged, and is no reason to stop. */
 void container_save_state(struct container *c);
-void container_save_config(struct container *c);
+/* After a change of .desired: the same, and to the data root in the background (store_commit() or store_answer() wait for that). */
+void container_save_desired(struct container *c);
 /* Of the init process: what the kernel and the keeper need to be told. */
 void container_close_process(struct container *c);
 
@@ -129,6 +136,8 @@ void stop_after_start(struct container *c);
 /* The run is over; exit code and time are in .actual. */
 void stop_after_exit(struct container *c);
 
+/* Would policy start it again after such a run? */
+bool restart_follows(const struct container *c, const struct state_end *end, int64_t ran_ns);
 /* A run or a start is over as end says, but for what policy makes of it: that is decided here, and the state is set.
  * restart_arm() follows when all know. */
 void restart_settle(struct container *c, const struct state_end *end, int64_t ran_ns);

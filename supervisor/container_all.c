@@ -1,8 +1,12 @@
-/* The daemon's end for its containers: all stopped at once, each with its own signal and grace, then removed. */
+/* The daemon's end for its containers: all stopped at once, each with its own signal and grace; those that go with their run are
+ * removed, the others stay in the data root, for the next start. */
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/store.h"
 
 struct all_job {
 	struct engine *engine;
@@ -27,14 +31,21 @@ static void one_done(void *cookie, int r, const struct err *e)
 		begin_round(job);
 		return;
 	}
-	job->done(job->cookie, 0, NULL);
+	store_settle(job->engine, job->done, job->cookie);
 	free(job);
+}
+
+static bool goes_with_its_run(const struct container *c)
+{
+	return c->remove || (c->config->auto_remove && c->actual.started_ns != CLOCK_NEVER);
 }
 
 static void begin_round(struct all_job *job)
 {
 	job->left = 1; /* ours, so that an empty list is answered too */
 	list_each (struct container, c, &job->engine->containers, link) {
+		if (job->removing && !goes_with_its_run(c))
+			continue;
 		job->left++;
 		if (job->removing)
 			container_remove_or_join(c, true, one_done, job);

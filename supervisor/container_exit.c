@@ -1,13 +1,13 @@
 /*
- * The end of a run, in the order that clients may rely on: code known -> output drained -> group gone -> state changed and
- * written -> keeper told -> events -> waiters -> streams closed -> what follows from it (restart, auto-remove, removal).
+ * The end of a run, in the order that clients may rely on: code known -> output drained -> group gone -> result durable, when
+ * it is not restarted -> state changed and written -> keeper told -> events -> waiters -> streams closed -> what follows from it
+ * (restart, auto-remove, removal).
  */
 #include "base/clock.h"
 #include "base/fault.h"
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
-#include "supervisor/container_files.h"
 #include "supervisor/events.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/keeper.h"
@@ -25,7 +25,8 @@ struct exit_job {
 	int code;
 	bool oom;
 	int64_t finished_ns, ran_ns;
-	bool drained, cleared;
+	bool drained, cleared, recording;
+	bool lost; /* nobody saw its end */
 	struct event *drain_timer;
 };
 
@@ -39,8 +40,22 @@ static void follow_up(struct container *c)
 	stop_after_exit(c); /* a stop or a removal waited for this */
 	if (c->actual.restarting)
 		restart_arm(c);
-	else if (c->config->auto_remove && !c->remove && !c->restarting_by_user && !c->engine->stopping)
+	else if (c->config->auto_remove && !c->remove && !c->restarting_by_user)
 		container_remove(c, true, true, NULL, NULL);
+}
+
+static bool is_interrupted(const struct exit_job *job)
+{
+	return job->lost || (job->c->engine->stopping && !job->c->desired.stopped_by_user);
+}
+
+static struct state_end end_of(const struct exit_job *job)
+{
+	return (struct state_end){ .generation = job->generation,
+		.exit_code = job->code,
+		.oom_killed = job->oom,
+		.finished_ns = job->finished_ns,
+		.next_try_ns = CLOCK_NEVER };
 }
 
 static void complete(struct exit_job *job)
@@ -54,20 +69,13 @@ static void complete(struct exit_job *job)
 	c->exit = NULL;
 	stdio_free(c);
 	container_close_process(c);
-	container_files_remove(c);
 	store_drop_spec(c);
-	restart_settle(c,
-		&(struct state_end){ .generation = x.generation,
-			.exit_code = x.code,
-			.oom_killed = x.oom,
-			.finished_ns = x.finished_ns,
-			.next_try_ns = CLOCK_NEVER },
-		x.ran_ns);
+	struct state_end end = end_of(&x);
+	restart_settle(c, &end, x.ran_ns);
 	c->actual.unsaid |= EVENTS_DIE | (x.oom ? EVENTS_OOM : 0);
-	if (!c->actual.restarting && c->desired.run && !c->restarting_by_user && !c->engine->stopping) {
-		c->desired.run = false; /* it ended by itself and is to stay so */
-		container_save_config(c);
-	}
+	c->actual.interrupted = is_interrupted(&x);
+	if (!c->actual.restarting && !c->restarting_by_user)
+		c->desired.run = false; /* in the data root the result says as much */
 	container_save_state(c);
 	fault_point("supervisor.exited");
 	if (x.pid)
@@ -78,10 +86,37 @@ static void complete(struct exit_job *job)
 	follow_up(c);
 }
 
+static void recorded(void *cookie, int r, const struct err *e)
+{
+	(void)r; /* the store has said so, and goes on trying: nobody is to wait for room on a disk */
+	(void)e;
+	fault_point("supervisor.recorded-exit");
+	complete(cookie);
+}
+
+/* A boot must not run again what has ended, and has to know its code. What is run again or removed now needs neither. */
+static bool has_to_be_recorded(const struct exit_job *job)
+{
+	const struct container *c = job->c;
+	struct state_end end = end_of(job);
+
+	return !c->restarting_by_user && !c->config->auto_remove && !c->remove &&
+		!restart_follows(c, &end, job->ran_ns);
+}
+
 static void step(struct exit_job *job)
 {
-	if (job->drained && job->cleared)
+	struct container *c = job->c;
+
+	if (!job->drained || !job->cleared || job->recording)
+		return;
+	if (!has_to_be_recorded(job)) {
 		complete(job);
+		return;
+	}
+	job->recording = true;
+	store_set_result(c, job->code, job->oom, is_interrupted(job), job->finished_ns);
+	store_commit(c, STORE_RESULT, recorded, job);
 }
 
 static void group_is_cleared(void *cookie)
@@ -118,7 +153,7 @@ static void on_drain_deadline(evutil_socket_t fd, short what, void *cookie)
 	step(job);
 }
 
-static void begin(struct container *c, int code, int64_t finished_ns, int64_t ran_ns)
+static void begin(struct container *c, int code, int64_t finished_ns, int64_t ran_ns, bool lost)
 {
 	struct exit_job *job = calloc(1, sizeof(*job));
 	uint64_t kills = 0;
@@ -130,6 +165,7 @@ static void begin(struct container *c, int code, int64_t finished_ns, int64_t ra
 	job->start_ticks = c->actual.start_ticks;
 	job->generation = c->actual.generation;
 	job->code = code;
+	job->lost = lost;
 	job->finished_ns = finished_ns;
 	job->ran_ns = ran_ns;
 	job->oom =
@@ -154,11 +190,11 @@ void container_on_exit(struct container *c, const struct keeper_exit *x)
 	}
 	if (c->exit)
 		return;
-	begin(c, keeper_exit_code(x), x->real_ns, x->mono_ns - c->actual.started_mono_ns);
+	begin(c, keeper_exit_code(x), x->real_ns, x->mono_ns - c->actual.started_mono_ns, false);
 }
 
 void container_on_lost(struct container *c)
 {
 	if (!c->exit && !c->start)
-		begin(c, 255, clock_real_ns(), 0);
+		begin(c, 255, clock_real_ns(), 0, true);
 }

@@ -63,6 +63,17 @@ static int resolv_conf(const struct container *c, struct buf *out)
 	return r == 0 ? list_line(out, "options", config->dns_options) : r;
 }
 
+static int write_file(int dirfd, const char *name, const struct buf *text, struct err *e)
+{
+	const char *data = text->data ? text->data : "";
+	auto_(buf) struct buf there = { 0 };
+
+	if (io_read_file(dirfd, name, text->len, &there, NULL) == 0 && there.len == text->len &&
+		memcmp(there.data ? there.data : "", data, text->len) == 0)
+		return 0;
+	return io_replace_file(dirfd, name, data, text->len, 0644, false, e);
+}
+
 int container_files_write(struct container *c, char *out_paths[CONTAINER_FILES], struct err *e)
 {
 	static int (*const fill[CONTAINER_FILES])(
@@ -84,21 +95,10 @@ int container_files_write(struct container *c, char *out_paths[CONTAINER_FILES],
 			out_paths[i] = NULL;
 			r = err_set(e, ENOMEM, "write /etc/%s", names[i]);
 		} else {
-			r = io_replace_file(
-				dirfd, names[i], text.data ? text.data : "", text.len, 0644, false, e);
+			r = write_file(dirfd, names[i], &text, e);
 		}
 	}
 	for (int i = 0; r < 0 && i < CONTAINER_FILES; i++)
 		own_free(&out_paths[i]);
 	return r;
-}
-
-void container_files_remove(struct container *c)
-{
-	auto_close int dirfd = openat(c->engine->data_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	for (int i = 0; dirfd >= 0 && i < CONTAINER_FILES; i++)
-		(void)unlinkat(dirfd, names[i], 0); /* the container's removal takes what this leaves */
-	if (dirfd >= 0) /* of one that has no layer there: next to nothing is left to remove then */
-		(void)unlinkat(c->engine->data_dirfd, c->id, AT_REMOVEDIR);
 }

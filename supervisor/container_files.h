@@ -1,7 +1,9 @@
 /*
- * container_files - the files that each run finds in /etc: hostname, hosts, resolv.conf, made anew at every start.
+ * container_files - the files that each run finds in /etc: hostname, hosts, resolv.conf, as they should be at every start.
  *
- * Source:  hosts(5), resolv.conf(5); what docker puts there. They lie in <run-root>/containers/ID/.
+ * One that is right already is not written again: a container in a restart loop costs a flash nothing. They go with the container.
+ *
+ * Source:  hosts(5), resolv.conf(5); what docker puts there. They lie in <data-root>/containers/ID/.
  */
 #ifndef SUPERVISOR_CONTAINER_FILES_H
 #define SUPERVISOR_CONTAINER_FILES_H
@@ -14,6 +16,5 @@ struct container;
 
 /* out_paths: absolute, malloc'd, the caller's. */
 int container_files_write(struct container *c, char *out_paths[CONTAINER_FILES], struct err *e);
-void container_files_remove(struct container *c);
 
 #endif

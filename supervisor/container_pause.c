@@ -7,6 +7,7 @@
 #include "supervisor/answers.h"
 #include "supervisor/container.h"
 #include "supervisor/events.h"
+#include "supervisor/store.h"
 
 #define LOOK_FIRST_NS (500 * NS_PER_US)
 #define LOOK_MAX_NS   (20 * NS_PER_MS)
@@ -24,7 +25,7 @@ static void want_paused(struct container *c, bool paused)
 	if (c->desired.paused == paused)
 		return;
 	c->desired.paused = paused;
-	container_save_config(c);
+	container_save_desired(c);
 }
 
 /* The group is (or is not) frozen, and nobody was told yet. */
@@ -40,7 +41,7 @@ static void end_job(struct container *c, int r, const struct err *e)
 {
 	struct pause_job *job = take_ptr(&c->pause);
 
-	answers_give(&job->answers, c->engine, r, e);
+	store_answer(c, &job->answers, r, e);
 	event_free(job->timer);
 	free(job);
 }
@@ -144,6 +145,8 @@ void container_unpause(struct container *c, done_fn done, void *cookie)
 			end_job(c, 0, NULL);
 		want_paused(c, false);
 		announce(c, false);
+		store_commit(c, 0, done, cookie);
+		return;
 	}
 	engine_answer(c->engine, done, cookie, r, &e);
 }

@@ -1,6 +1,6 @@
 /*
- * Removal: stopped first when forced, then its writable layer, logs and anonymous volumes are deleted, by a worker unless
- * there is next to nothing; the record goes last, so that whoever finds it finishes the work.
+ * Removal: stopped first when forced; then its directory is moved to the trash, and once that is durable it does not come back
+ * whatever happens; then its writable layer, logs and anonymous volumes are deleted, by a worker unless there is next to nothing.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,8 +20,9 @@
 #include "supervisor/container.h"
 #include "supervisor/events.h"
 #include "supervisor/exec_session.h"
-#include "supervisor/store.h"
 #include "supervisor/container_volumes.h"
+#include "supervisor/store.h"
+#include "supervisor/store_write.h"
 #include "supervisor/waiter.h"
 #include "supervisor/worker.h"
 
@@ -32,27 +33,40 @@
 struct remove_job {
 	struct container *c;
 	struct answers answers;
-	bool volumes;
 };
 
-/* The worker's part. */
+static char *trash_path(const struct container *c, const char *below)
+{
+	char name[TEXT_ID_LEN + 3], *path = NULL;
+
+	store_trash_name(c->id, c->desired.remove_volumes, name);
+	return asprintf(&path, "%s/trash/%s%s", c->engine->options.data_root, name, below) < 0 ? NULL : path;
+}
+
+static int remove_below_trash(const struct container *c, const char *below, struct err *e)
+{
+	auto_free char *path = trash_path(c, below);
+	return path ? path_remove_tree(AT_FDCWD, path, e) : err_set(e, ENOMEM, "remove %.12s", c->id);
+}
+
+/* The worker's part. The record goes last: whoever finds it finishes the work. */
 static int remove_all(void *cookie, int out_fd, struct err *e)
 {
 	const struct remove_job *job = cookie;
 	const struct container *c = job->c;
-	const struct engine *en = c->engine;
 	char path[4096];
 	int r;
 	(void)out_fd;
 
-	snprintf(path, sizeof(path), "%s/containers/%s", en->options.data_root, c->id);
-	if ((r = path_remove_tree(AT_FDCWD, path, e)) < 0)
+	if ((r = remove_below_trash(c, "/upper", e)) < 0 || (r = remove_below_trash(c, "/work", e)) < 0)
 		return r;
 	fault_point("worker.remove");
-	snprintf(path, sizeof(path), "%s/%s", en->options.log_root, c->id);
+	snprintf(path, sizeof(path), "%s/%s", c->engine->options.log_root, c->id);
 	if ((r = path_remove_tree(AT_FDCWD, path, e)) < 0)
 		return r;
-	return job->volumes ? container_volumes_remove(c, e) : 0;
+	if (c->desired.remove_volumes && (r = container_volumes_remove(c, e)) < 0)
+		return r;
+	return remove_below_trash(c, "", e);
 }
 
 static void removed(void *cookie, int r, const struct err *e, const char *out, size_t out_len)
@@ -69,9 +83,6 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 	free(job);
 	c->remove = NULL;
 	fault_point("supervisor.removed");
-	if (r == 0 &&
-		((r = events_will_destroy(c, &record)) < 0 || (r = store_forget(en, c->id, &record)) < 0))
-		e = &record;
 	if (r < 0) {
 		(void)state_set_remove_failed(&c->actual, e->text);
 		container_save_state(c);
@@ -83,7 +94,6 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 	waiter_wake_removed(c, NULL);
 	exec_session_forget_container(c);
 	attach_close_all(c);
-	fault_point("supervisor.forgotten");
 	events_destroyed(c);
 	fault_point("supervisor.told-destroy");
 	if (store_remove(en, c->id, &record) < 0)
@@ -102,9 +112,10 @@ static bool has_little(const struct remove_job *job)
 	off_t bytes = 0;
 	int files = 0;
 
-	if (fstatat(en->data_dirfd, c->id, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+	auto_free char *upper = trash_path(c, "/upper");
+	if (!upper || lstat(upper, &st) == 0 || errno != ENOENT)
 		return false;
-	for (size_t i = 0; job->volumes && i < c->config->n_mounts; i++)
+	for (size_t i = 0; c->desired.remove_volumes && i < c->config->n_mounts; i++)
 		if (c->config->mounts[i].anonymous)
 			return false;
 	int fd = openat(en->log_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -140,30 +151,56 @@ static void remove_little(evutil_socket_t fd, short what, void *cookie)
 	removed(job, r, &e, "", 0);
 }
 
-static void remove_now(struct remove_job *job)
+/* It is durable that it is gone: the rest is tidying up. */
+static void begin_deletion(void *cookie, int r, const struct err *e)
 {
 	static const struct timeval now = { 0, 0 };
+	struct remove_job *job = cookie;
 	struct container *c = job->c;
 	struct worker_args args = {
 		.what = "removal", .job = remove_all, .done = removed, .cookie = job, .deadline_ms = REMOVE_MS
 	};
-	struct err e;
+	struct err why;
+
+	if (r == 0 && (r = events_will_destroy(c, &why)) < 0)
+		e = &why;
+	if (r < 0) {
+		removed(job, r, e, "", 0);
+		return;
+	}
+	fault_point("supervisor.removing");
+	if (has_little(job) &&
+		event_base_once(c->engine->base, -1, EV_TIMEOUT, remove_little, job, &now) == 0)
+		return;
+	r = worker_start(c->engine->workers, &args, NULL, &why);
+	if (r < 0)
+		removed(job, r, &why, "", 0);
+}
+
+/* One that is removed with its run would be removed by the next boot too: nobody needs to wait until that is on disk. */
+static bool may_go_at_once(const struct container *c)
+{
+	char name[TEXT_ID_LEN + 3];
+
+	if (!c->config->auto_remove || c->dirty || c->flying || !c->desired.generation)
+		return false;
+	store_trash_name(c->id, c->desired.remove_volumes, name);
+	return renameat(c->engine->data_dirfd, c->id, c->engine->trash_dirfd, name) == 0;
+}
+
+static void remove_now(struct remove_job *job)
+{
+	struct container *c = job->c;
 
 	restart_cancel(c);
 	attach_close_all(c);
 	(void)state_set_removing(&c->actual); /* c->remove is what says that nobody else is at it */
-	c->desired.removed = true;
 	c->desired.run = false;
-	container_save_config(c);
-	fault_point("supervisor.remove");
 	container_save_state(c);
-	if (has_little(job) &&
-		event_base_once(c->engine->base, -1, EV_TIMEOUT, remove_little, job, &now) == 0)
-		return;
-	int r = worker_start(c->engine->workers, &args, NULL, &e);
-	fault_point("supervisor.removing");
-	if (r < 0)
-		removed(job, r, &e, "", 0);
+	fault_point("supervisor.remove");
+	if (!c->in_trash && may_go_at_once(c))
+		c->in_trash = true;
+	store_commit(c, STORE_GONE, begin_deletion, job);
 }
 
 static void stopped(void *cookie, int r, const struct err *e)
@@ -173,6 +210,8 @@ static void stopped(void *cookie, int r, const struct err *e)
 
 	if (r < 0 && r != -EALREADY && r != -EBUSY) { /* not running any more is as good */
 		c->remove = NULL;
+		c->desired.removed = false;
+		container_save_desired(c);
 		answers_give(&job->answers, c->engine, r, e);
 		free(job);
 		return;
@@ -204,7 +243,9 @@ void container_remove(struct container *c, bool force, bool volumes, done_fn don
 		return;
 	}
 	job->c = c;
-	job->volumes = volumes;
+	c->desired.removed = true;
+	if (!c->in_trash) /* there its name says so */
+		c->desired.remove_volumes |= volumes;
 	answers_add(&job->answers, done, cookie);
 	c->remove = job;
 	if (c->exit)
@@ -221,6 +262,7 @@ void container_remove_or_join(struct container *c, bool volumes, done_fn done, v
 		container_remove(c, true, volumes, done, cookie);
 		return;
 	}
-	c->remove->volumes |= volumes; /* no help when they are being removed already */
+	if (!c->actual.removing && !c->in_trash)
+		c->desired.remove_volumes |= volumes;
 	answers_add(&c->remove->answers, done, cookie);
 }

@@ -5,9 +5,9 @@
 #include "supervisor/container_start.h"
 #include "supervisor/restart.h"
 
-void restart_settle(struct container *c, const struct state_end *end, int64_t ran_ns)
+static bool decide(
+	const struct container *c, const struct state_end *end, int64_t ran_ns, int64_t *out_delay_ns)
 {
-	struct state_end how = *end;
 	struct restart_run run = {
 		.policy = c->config->restart,
 		.max = c->config->restart_max,
@@ -20,8 +20,21 @@ void restart_settle(struct container *c, const struct state_end *end, int64_t ra
 		.daemon_stopping = c->engine->stopping,
 	};
 
+	return restart_decide(&run, out_delay_ns);
+}
+
+bool restart_follows(const struct container *c, const struct state_end *end, int64_t ran_ns)
+{
+	int64_t delay_ns;
+	return decide(c, end, ran_ns, &delay_ns);
+}
+
+void restart_settle(struct container *c, const struct state_end *end, int64_t ran_ns)
+{
+	struct state_end how = *end;
+
 	how.next_try_ns = CLOCK_NEVER;
-	if (restart_decide(&run, &how.delay_ns))
+	if (decide(c, end, ran_ns, &how.delay_ns))
 		how.next_try_ns = clock_real_ns() + how.delay_ns;
 	(void)state_set_ended(&c->actual, &how); /* a late end of another run changes nothing */
 }

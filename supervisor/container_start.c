@@ -113,6 +113,11 @@ static void settle_failure(struct container *c, bool by_policy)
 			.finished_ns = clock_real_ns(),
 			.next_try_ns = CLOCK_NEVER },
 		0);
+	if (!c->actual.restarting) {
+		c->desired.run = false;
+		store_set_result(c, c->actual.exit_code, false, false, c->actual.finished_ns);
+		store_commit(c, STORE_RESULT, NULL, NULL);
+	}
 	container_save_state(c);
 	log_warn("start-failed", "container=%.12s name=%s exit_code=%d err=\"%s\" action=%s", c->id, c->name,
 		c->actual.exit_code, c->actual.error, c->actual.restarting ? "restart" : "none");
@@ -132,7 +137,6 @@ static void failure_cleared(void *cookie)
 {
 	struct start_job *job = cookie;
 	struct container *c = job->c;
-	struct engine *en = c->engine;
 	struct answers answers;
 	bool by_policy = job->by_policy;
 	struct err why = { .code = job->exit_code == 126 || job->exit_code == 127 ? EINVAL : EIO };
@@ -141,7 +145,7 @@ static void failure_cleared(void *cookie)
 	job_free(job);
 	memcpy(why.text, c->actual.error, sizeof(why.text));
 	settle_failure(c, by_policy);
-	answers_give(&answers, en, -why.code, &why);
+	store_answer(c, &answers, -why.code, &why);
 }
 
 static void launcher_is_gone(evutil_socket_t fd, short what, void *cookie)
@@ -178,7 +182,6 @@ static void start_fail(struct start_job *job, int exit_code, const struct err *e
 			c->engine->keeper, a->pid, a->start_ticks, NULL); /* nobody asks how it ended */
 	stdio_free(c);
 	container_close_process(c);
-	container_files_remove(c);
 	store_drop_spec(c);
 	container_set_start_error(c, exit_code, argv0, e);
 	if (!job->launched) {
@@ -261,7 +264,7 @@ static void on_running(struct start_job *job)
 	events_announce(c);
 	fault_point("supervisor.told-start");
 	pause_watch(c);
-	answers_give(&answers, c->engine, 0, NULL);
+	store_answer(c, &answers, 0, NULL);
 	if (has_exit)
 		container_on_exit(c, &x);
 	else
@@ -509,15 +512,24 @@ void container_start(struct container *c, done_fn done, void *cookie)
 		engine_answer(c->engine, done, cookie, r, &e);
 		return;
 	}
-	c->desired.run = true;
-	c->desired.stopped_by_user = c->desired.paused = false;
-	a->restart_count = 0;
-	a->delay_ns = 0;
-	container_save_config(c);
+	container_want_run(c);
 	if (c->start)
 		answers_add(&c->start->answers, done, cookie);
 	else
 		start_begin(c, false, done, cookie);
+}
+
+void container_want_run(struct container *c)
+{
+	struct desired *d = &c->desired;
+
+	d->run = true;
+	d->stopped_by_user = d->paused = false;
+	d->generation = c->actual.generation + !c->start; /* of the run that begins, or is about to */
+	d->asked_ns = clock_real_ns();
+	c->actual.restart_count = 0;
+	c->actual.delay_ns = 0;
+	store_commit(c, STORE_DESIRED, NULL, NULL); /* the run root has it with the start's state */
 }
 
 void container_start_by_policy(struct container *c)

@@ -9,6 +9,8 @@
 
 #include "supervisor/container.h"
 
+/* A person wants it to run, or the daemon in his name at its start: counts begin anew. */
+void container_want_run(struct container *c);
 /* The restart that was planned: counts stay, a failure is planned again. */
 void container_start_by_policy(struct container *c);
 /* After a supervisor died in the middle of a start: as if that start had failed. Everything of it is gone already. */

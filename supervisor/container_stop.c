@@ -11,6 +11,7 @@
 #include "supervisor/config.h"
 #include "supervisor/container.h"
 #include "supervisor/events.h"
+#include "supervisor/store.h"
 #include "supervisor/waiter.h"
 
 #define KILL_AGAIN_NS (2 * NS_PER_S)
@@ -107,17 +108,21 @@ static void call_off_restart(struct container *c)
 {
 	restart_cancel(c);
 	(void)state_set_called_off(&c->actual); /* who calls has asked */
+	c->actual.interrupted = c->engine->stopping;
+	store_set_result(
+		c, c->actual.exit_code, c->actual.oom_killed, c->actual.interrupted, c->actual.finished_ns);
+	store_commit(c, STORE_RESULT, NULL, NULL);
 	container_save_state(c);
 	waiter_wake_exit(c);
 }
 
 static void want_stopped(struct container *c)
 {
-	if (c->restarting_by_user)
-		return;
+	if (c->restarting_by_user || c->engine->stopping)
+		return; /* it is not a person who wants that for good */
 	c->desired.run = false;
 	c->desired.stopped_by_user = true;
-	container_save_config(c);
+	container_save_desired(c);
 }
 
 static bool is_stricter(int64_t timeout_ns, int64_t than_ns)
@@ -192,7 +197,7 @@ void stop_after_exit(struct container *c)
 		events_emit(c, "stop", NULL);
 	answers_move(&answers, &job->answers);
 	job_free(job);
-	answers_give(&answers, c->engine, 0, NULL);
+	store_answer(c, &answers, 0, NULL);
 }
 
 static bool is_up(const struct container *c)
@@ -224,7 +229,7 @@ void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn do
 	if (!is_up(c)) {
 		call_off_restart(c);
 		events_emit(c, "stop", NULL);
-		engine_answer(c->engine, done, cookie, 0, NULL);
+		store_commit(c, 0, done, cookie);
 		return;
 	}
 	stop_begin(
@@ -239,6 +244,8 @@ void container_kill(struct container *c, int sig, done_fn done, void *cookie)
 	if (sig == SIGKILL && c->actual.restarting && !is_up(c)) {
 		want_stopped(c);
 		call_off_restart(c);
+		store_commit(c, 0, done, cookie);
+		return;
 	} else if (!is_up(c) || c->exit) {
 		r = err_say(&e, EBUSY, "container %s is not running", c->name);
 	} else if (sig == SIGKILL) {

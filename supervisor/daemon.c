@@ -125,11 +125,8 @@ static void remove_files(struct daemon *d)
 	struct err e;
 	char path[4096];
 
-	list_each (struct container, c, &en->containers, link) {
-		(void)path_remove_tree(
-			en->data_dirfd, c->id, NULL); /* what a removal that failed has named already */
-		(void)store_remove(en, c->id, NULL);
-	}
+	list_each (struct container, c, &en->containers, link)
+		(void)store_remove(en, c->id, NULL); /* the data root has all that is to stay */
 	events_remove(en);
 	upgrade_forget(en);
 	crash_forget(en->options.run_root);
@@ -428,6 +425,7 @@ static int start_up(struct daemon *d, const struct engine_options *o, struct err
 		return r;
 	if ((r = keeper_ready(en->keeper, e)) < 0)
 		return r;
+	recover_policy(en);
 	log_info("ready", "name=%s version=%s socket=%s pid=%d", o->name, BERTH_VERSION, o->socket,
 		(int)getpid());
 	upgrade_recover(en);
@@ -458,7 +456,10 @@ static void refuse(struct daemon *d, const struct err *e)
 	fprintf(stderr, "berth: %s\n", e->text);
 	if (!d->engine || !d->engine->keeper || keeper_limits(d->engine->keeper)->starts != 1)
 		return;
-	if (list_empty(&d->engine->containers))
+	bool runs = false;
+	list_each (struct container, c, &d->engine->containers, link)
+		runs |= c->actual.running || c->start;
+	if (!runs)
 		remove_files(d);
 	(void)keeper_stopping(d->engine->keeper, 1, NULL);
 }

@@ -15,6 +15,7 @@
 #include "supervisor/keeper.h"
 #include "supervisor/logbatch.h"
 #include "supervisor/seccomp_cache.h"
+#include "supervisor/store.h"
 #include "supervisor/waiter.h"
 #include "supervisor/worker.h"
 
@@ -43,6 +44,8 @@ static int open_dirs(struct engine *en, struct err *e)
 		return en->run_dirfd;
 	if ((en->data_dirfd = open_dir(o->data_root, 0711, "containers", e)) < 0)
 		return en->data_dirfd;
+	if ((en->trash_dirfd = open_dir(o->data_root, 0711, "trash", e)) < 0)
+		return en->trash_dirfd;
 	if ((en->log_dirfd = open_dir(o->log_root, 0700, "", e)) < 0)
 		return en->log_dirfd;
 	return 0;
@@ -68,10 +71,11 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	if (!en)
 		return err_set(e, ENOMEM, "make engine");
 	en->options = *options;
-	en->run_dirfd = en->data_dirfd = en->log_dirfd = en->leftovers_fd = en->events_dirfd = en->freeze_fd =
-		-1;
+	en->run_dirfd = en->data_dirfd = en->trash_dirfd = en->log_dirfd = -1;
+	en->leftovers_fd = en->events_dirfd = en->freeze_fd = -1;
 	en->launch_group.dirfd = -1;
 	list_init(&en->containers);
+	list_init(&en->creating);
 	list_init(&en->execs);
 	list_init(&en->tombs);
 	list_init(&en->subscribers);
@@ -85,6 +89,8 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	en->base = new_base();
 	if (!en->block || !en->base)
 		return err_set(e, ENOMEM, "make event loop");
+	if ((r = store_open(en, e)) < 0)
+		return r;
 	pause_open(en);
 	*out = take_ptr(&en);
 	return 0;
@@ -98,6 +104,9 @@ void engine_free(struct engine *en)
 	pause_close(en);
 	list_each_safe (struct container, c, &en->containers, link)
 		container_free(c);
+	list_each_safe (struct container, c, &en->creating, link)
+		container_free(c);
+	store_close(en);
 	waiter_forget_all(en);
 	debt_forget_all(en);
 	if (en->workers)
@@ -113,6 +122,7 @@ void engine_free(struct engine *en)
 	own_close(&en->leftovers_fd);
 	own_close(&en->run_dirfd);
 	own_close(&en->data_dirfd);
+	own_close(&en->trash_dirfd);
 	own_close(&en->log_dirfd);
 	logbatch_free(en->log_batch);
 	buf_done(&en->log_records);

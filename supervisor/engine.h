@@ -28,6 +28,7 @@ struct event_ring;
 struct http_server;
 struct keeper;
 struct logbatch;
+struct store;
 struct worker_pool;
 struct upgrade;
 
@@ -53,9 +54,10 @@ struct engine {
 	struct event_base *base;
 	struct engine_options options;
 	char boot_id[BOOT_ID_LEN + 1];
-	int run_dirfd;	/* <run-root>/containers */
-	int data_dirfd; /* <data-root>/containers */
-	int log_dirfd;	/* <log-root> */
+	int run_dirfd;	 /* <run-root>/containers */
+	int data_dirfd;	 /* <data-root>/containers */
+	int trash_dirfd; /* <data-root>/trash */
+	int log_dirfd;	 /* <log-root> */
 
 	struct keeper *keeper;
 	struct cgroup_root *cgroups;
@@ -64,10 +66,12 @@ struct engine {
 	struct worker_pool *workers;
 	struct launch_env *launch_env;
 	struct seccomp_cache *seccomp;
+	struct store *store;
 
 	struct upgrade *upgrade; /* NULL: nothing of that kind */
 	struct http_server *api;
 	struct list containers;	 /* struct container.link, oldest first */
+	struct list creating;	 /* those that are not durable yet: only their names count */
 	struct list execs;	 /* struct exec_session.link */
 	struct list tombs;	 /* exit records of removed containers, a minute each */
 	struct list subscribers; /* struct engine_subscriber.link */

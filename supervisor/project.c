@@ -64,6 +64,7 @@ static void carry_out(struct project_job *j)
 		j->report(j->cookie, NULL, NULL, *w);
 	switch (j->verb) {
 	case PROJECT_UP:
+	case PROJECT_RESUME:
 		project_up(j);
 		break;
 	case PROJECT_DOWN:
@@ -166,7 +167,7 @@ int project_start_files(struct engine *en, struct err *e)
 		auto_(json) json_t *request = json_pack("{s:[s], s:O}", "Files", *file, "Env", env);
 		char *name = strdup(*file);
 		int r = request && name
-			? project_start(en, PROJECT_UP, request, file_progress, file_done, name, e)
+			? project_start(en, PROJECT_RESUME, request, file_progress, file_done, name, e)
 			: err_set(e, ENOMEM, "read %s", *file);
 		if (r < 0) {
 			free(name);

@@ -23,7 +23,8 @@ typedef void (*project_report_fn)(void *cookie, const char *what, const char *st
 /* result is borrowed: for up {"Project", "Containers": [{Id, Name, Service}]}, for config the whole model. */
 typedef void (*project_done_fn)(void *cookie, int r, const struct err *e, json_t *result);
 
-enum project_verb { PROJECT_UP, PROJECT_DOWN, PROJECT_CONFIG };
+/* RESUME is up at a daemon's start: what ran before and ended by itself, or by a person, is left to its policy. */
+enum project_verb { PROJECT_UP, PROJECT_RESUME, PROJECT_DOWN, PROJECT_CONFIG };
 
 /* request: {"Files", "ProjectDirectory", "Name", "EnvFiles", "Profiles", "Services", "Env", "Stdin", and for down "Volumes",
  * "Timeout", "RemoveOrphans"}; copied. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "supervisor/config.h"
 #include "supervisor/project_job.h"
@@ -34,13 +35,25 @@ static void fail(struct project_job *j, const struct err *why)
 
 /* ---------------------------------------------------------------- made */
 
+static void made(void *cookie, int r, const struct err *e)
+{
+	struct project_job *j = cookie;
+	if (r < 0) {
+		fail(j, e);
+		return;
+	}
+	project_say(j, current(j)->container_name, "Created");
+	j->service++;
+	make_next(j);
+}
+
 static void make(struct project_job *j)
 {
 	struct compose_service *s = current(j);
 	struct container *c;
 	json_t *warnings = NULL;
 	struct err e;
-	if (container_create(j->engine, s->container_name, s->body, &c, &warnings, &e) < 0) {
+	if (container_create(j->engine, s->container_name, s->body, &c, &warnings, made, j, &e) < 0) {
 		fail(j, &e);
 		return;
 	}
@@ -51,9 +64,6 @@ static void make(struct project_job *j)
 	}
 	json_decref(warnings);
 	memcpy(j->ids[j->service], c->id, sizeof(c->id));
-	project_say(j, s->container_name, "Created");
-	j->service++;
-	make_next(j);
 }
 
 static void replaced_removed(void *cookie, int r, const struct err *e)
@@ -137,6 +147,17 @@ static void started(void *cookie, int r, const struct err *e)
 	start_next(j);
 }
 
+static void left_down(void *cookie, int r, const struct err *e)
+{
+	struct project_job *j = cookie;
+	(void)r;
+	(void)e;
+	project_say(j, current(j)->container_name, "Exited");
+	j->service++;
+	j->dependency = 0;
+	start_next(j);
+}
+
 static void dependency_ended(void *cookie, int exit_code, const char *error)
 {
 	struct project_job *j = cookie;
@@ -175,6 +196,14 @@ static bool wait_for_dependency(struct project_job *j)
 	return false;
 }
 
+/* A finished one-shot is not run again by a boot. */
+static bool stays_down(const struct project_job *j, const struct container *c)
+{
+	const struct actual *a = &c->actual;
+	return j->verb == PROJECT_RESUME && a->started_ns != CLOCK_NEVER && !a->running && !a->interrupted &&
+		!c->start;
+}
+
 static void start_next(struct project_job *j)
 {
 	if (j->service == j->project->n_services) {
@@ -190,7 +219,10 @@ static void start_next(struct project_job *j)
 		fail(j, &e);
 		return;
 	}
-	container_start(c, started, j);
+	if (stays_down(j, c))
+		engine_answer(j->engine, left_down, j, 0, NULL);
+	else
+		container_start(c, started, j);
 }
 
 /* ---------------------------------------------------------------- before anything is made */

@@ -14,7 +14,6 @@
 #include "base/text.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
-#include "supervisor/container_files.h"
 #include "supervisor/container_start.h"
 #include "supervisor/debt.h"
 #include "supervisor/events.h"
@@ -97,7 +96,6 @@ int recover_leftovers(struct engine *en, struct err *e)
 static void forget_process(struct container *c)
 {
 	stdio_drop_kept(c);
-	container_files_remove(c);
 	store_drop_spec(c);
 }
 
@@ -113,7 +111,7 @@ static void kill_process(const struct container *c)
 		(void)sys_pidfd_send_signal(pidfd, SIGKILL); /* dead is as good */
 }
 
-static void clear_group(struct container *c)
+void recover_clear_group(struct container *c)
 {
 	struct err e;
 
@@ -125,7 +123,7 @@ static void undo_start(struct container *c)
 {
 	log_warn("start-undone", "container=%.12s name=%s", c->id, c->name);
 	kill_process(c);
-	clear_group(c);
+	recover_clear_group(c);
 	forget_process(c);
 	container_start_was_lost(c);
 }
@@ -203,9 +201,30 @@ static void recover_run(struct container *c, const struct keeper_exit *slot)
 		container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, NULL, NULL);
 }
 
+/* A run whose end is in the run root alone: the disk was full, or the supervisor died before it was written. */
+static void record_again(struct container *c)
+{
+	const struct actual *a = &c->actual;
+	bool ended = a->generation && !a->running && !a->starting && !c->desired.run;
+
+	if (ended && !c->config->auto_remove && (!c->result || c->result->generation < a->generation)) {
+		store_set_result(c, a->exit_code, a->oom_killed, a->interrupted, a->finished_ns);
+		c->dirty |= STORE_RESULT;
+	} else {
+		own_free(&c->result);
+	}
+	store_commit(c, c->dirty, NULL, NULL);
+}
+
 static void recover_one(struct container *c, const struct keeper_exit *slots, size_t n)
 {
 	struct actual *a = &c->actual;
+
+	if (!c->has_state) {
+		recover_after_boot(c);
+		return;
+	}
+	record_again(c);
 	const struct keeper_exit *slot = a->pid ? slot_of(c, slots, n) : NULL;
 
 	(void)state_forget_removal(a); /* begun again below */
@@ -216,13 +235,16 @@ static void recover_one(struct container *c, const struct keeper_exit *slots, si
 	} else if (a->running && !a->restarting) {
 		recover_run(c, slot);
 	} else {
-		clear_group(c); /* a run whose end was recorded, but maybe not all of it carried out */
+		recover_clear_group(
+			c); /* a run whose end was recorded, but maybe not all of it carried out */
 		forget_process(c);
 	}
 	if (c->desired.removed)
 		container_remove(c, true, c->config->auto_remove, NULL, NULL);
 	else if (a->restarting && !c->start)
 		restart_arm(c);
+	else if (c->desired.run && !a->running && !a->starting && !c->exit)
+		container_start_by_policy(c); /* between the two halves of a restart */
 	else if (!a->running && !a->starting && c->config->auto_remove && a->started_ns != CLOCK_NEVER &&
 		!c->remove)
 		container_remove(c, true, true, NULL, NULL);
@@ -303,5 +325,6 @@ int recover_containers(struct engine *en, struct err *e)
 	list_each (struct container, c, &en->containers, link)
 		recover_one(c, slots, n);
 	stdio_sweep_batch(en);
+	recover_trash(en);
 	return 0;
 }

@@ -29,3 +29,11 @@ bool restart_decide(const struct restart_run *run, int64_t *out_delay_ns)
 		*out_delay_ns = run->delay_ns * 2;
 	return true;
 }
+
+bool restart_at_boot(
+	enum config_restart policy, int64_t max, int64_t count, int exit_code, bool stopped_by_user)
+{
+	struct restart_run run = { .policy = policy, .max = max, .count = count, .exit_code = exit_code };
+
+	return policy_says_again(&run) && (policy == CONFIG_RESTART_ALWAYS || !stopped_by_user);
+}

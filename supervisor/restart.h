@@ -34,4 +34,9 @@ struct restart_run {
 /* true: again, after *out_delay_ns. */
 bool restart_decide(const struct restart_run *run, int64_t *out_delay_ns);
 
+/* A daemon's first start: does a container that ran before, and does not run now, run again? Docker's answers; but one that a
+ * person stopped does not count as failed. */
+bool restart_at_boot(
+	enum config_restart policy, int64_t max, int64_t count, int exit_code, bool stopped_by_user);
+
 #endif

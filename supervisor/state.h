@@ -26,8 +26,22 @@
 struct desired {
 	bool run;	      /* started by a person or a policy, and not stopped since */
 	bool stopped_by_user; /* unless-stopped stays down */
-	bool removed;	      /* a removal was begun: whoever finds this finishes it */
 	bool paused;	      /* whoever takes it up freezes it again */
+	bool removed;	      /* a removal was begun: whoever finds this finishes it */
+	bool remove_volumes;
+	/* Of the run that was asked for last, 0: none was. It has ended when there is a result of this or a later one. */
+	uint64_t generation;
+	int64_t asked_ns; /* when */
+};
+
+/* A run that ended and was not restarted, or a start that failed. */
+struct result {
+	uint64_t generation; /* 0: there is none */
+	int exit_code;
+	char error[ERR_TEXT_MAX];
+	int64_t started_ns, finished_ns;
+	bool oom_killed, interrupted;
+	int restart_count;
 };
 
 struct actual {
@@ -39,6 +53,7 @@ struct actual {
 	char boot_id[BOOT_ID_LEN + 1];
 	uint64_t netns_inode;
 	int exit_code;
+	bool interrupted; /* the last run was ended by the daemon's end or a loss of power, neither by itself nor by a person */
 	char error[ERR_TEXT_MAX]; /* of a failed start or removal */
 	int64_t started_ns, finished_ns;
 	int64_t started_mono_ns; /* the same start by the clock that is never set: how long it ran */

@@ -1,368 +1,388 @@
 #include "supervisor/store.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/own.h"
-#include "base/path.h"
-#include "runtime/spec.h"
-#include "supervisor/config.h"
-#include "supervisor/events.h"
+#include "supervisor/store_json.h"
+#include "supervisor/store_write.h"
+#include "supervisor/worker.h"
 
-#define RECORD_MAX (8 << 20)
+#define BATCH_MAX      48 /* containers; each has four descriptors open at the most */
+#define BATCH_MS       (60 * 1000)
+#define RETRY_FIRST_NS NS_PER_S
+#define RETRY_MAX_NS   (60 * NS_PER_S)
 
-/* ---------------------------------------------------------------- members of state.json as a table */
-
-enum field_type { FIELD_BOOL, FIELD_INT, FIELD_I64, FIELD_U64, FIELD_PID, FIELD_TEXT };
-
-static const struct field {
-	const char *key;
-	enum field_type type;
-	size_t offset, size;
-} fields[] = {
-#define FIELD(key, type, member)                                                                             \
-	{                                                                                                    \
-		key, type, offsetof(struct actual, member), sizeof(((struct actual *)0)->member)             \
-	}
-	FIELD("Generation", FIELD_U64, generation),
-	FIELD("Starting", FIELD_BOOL, starting),
-	FIELD("Running", FIELD_BOOL, running),
-	FIELD("Paused", FIELD_BOOL, paused),
-	FIELD("Restarting", FIELD_BOOL, restarting),
-	FIELD("OOMKilled", FIELD_BOOL, oom_killed),
-	FIELD("Dead", FIELD_BOOL, dead),
-	FIELD("Removing", FIELD_BOOL, removing),
-	FIELD("Pid", FIELD_PID, pid),
-	FIELD("StartTicks", FIELD_U64, start_ticks),
-	FIELD("BootId", FIELD_TEXT, boot_id),
-	FIELD("NetnsInode", FIELD_U64, netns_inode),
-	FIELD("ExitCode", FIELD_INT, exit_code),
-	FIELD("Error", FIELD_TEXT, error),
-	FIELD("StartedNs", FIELD_I64, started_ns),
-	FIELD("FinishedNs", FIELD_I64, finished_ns),
-	FIELD("StartedMonoNs", FIELD_I64, started_mono_ns),
-	FIELD("RestartCount", FIELD_INT, restart_count),
-	FIELD("NextTryNs", FIELD_I64, next_try_ns),
-	FIELD("DelayNs", FIELD_I64, delay_ns),
-	FIELD("Unsaid", FIELD_INT, unsaid),
-	FIELD("LogStart", FIELD_I64, log_start),
-#undef FIELD
+struct store {
+	struct engine *engine;
+	struct list waiters;
+	struct event *timer; /* the next batch */
+	bool busy;	     /* a batch is under way */
+	bool asked;	     /* somebody asked for another one meanwhile */
+	int64_t retry_ns;    /* 0: the last batch was written */
 };
 
-static json_t *field_to_json(const struct field *f, const char *p)
+struct waiter_of_store {
+	struct list link;
+	struct container *c; /* NULL: for all */
+	bool flying;	     /* the batch under way has all that it waits for */
+	done_fn done;
+	void *cookie;
+};
+
+/* A worker's word about one container that it could not write. */
+struct failure {
+	char id[TEXT_ID_LEN + 1];
+	struct err e;
+};
+
+/* ---------------------------------------------------------------- the worker's part */
+
+static json_t *file_to_json(const struct container *c, int file)
 {
-	switch (f->type) {
-	case FIELD_BOOL:
-		return json_boolean(*(const bool *)p);
-	case FIELD_INT:
-		return json_integer(*(const int *)p);
-	case FIELD_I64:
-		return json_integer(*(const int64_t *)p);
-	case FIELD_U64:
-		return json_integer((json_int_t) * (const uint64_t *)p);
-	case FIELD_PID:
-		return json_integer(*(const pid_t *)p);
-	case FIELD_TEXT:
-		break;
+	switch (1U << file) {
+	case STORE_CONFIG:
+		return store_config_to_json(c);
+	case STORE_DESIRED:
+		return store_desired_to_json(&c->desired);
+	default:
+		return store_result_to_json(c->result);
 	}
-	json_t *text = json_string(p);
-	return text ? text : json_string("(text that is not UTF-8)"); /* an error may quote a file name */
 }
 
-json_t *store_state_to_json(const struct actual *a)
+static void fill_item(struct store_item *x, const struct container *c)
 {
-	auto_(json) json_t *v = json_pack("{s:i}", "Schema", STORE_SCHEMA);
-
-	for (size_t i = 0; v && i < ARRAY_LEN(fields); i++)
-		if (json_object_set_new(v, fields[i].key,
-			    field_to_json(&fields[i], (const char *)a + fields[i].offset)) < 0)
-			return NULL;
-	return take_ptr(&v);
-}
-
-static int field_from_json(const struct field *f, const json_t *v, char *p, struct err *e)
-{
-	const char *text = NULL;
-	int64_t n;
-	int r;
-
-	switch (f->type) {
-	case FIELD_BOOL:
-		return json_get_bool(v, "", f->key, (bool *)p, e);
-	case FIELD_I64:
-		return json_get_int(v, "", f->key, INT64_MIN, INT64_MAX, (int64_t *)p, e);
-	case FIELD_U64:
-		n = (int64_t) * (uint64_t *)p;
-		r = json_get_int(v, "", f->key, INT64_MIN, INT64_MAX, &n, e);
-		*(uint64_t *)p = (uint64_t)n;
-		return r;
-	case FIELD_INT:
-	case FIELD_PID: /* pid_t is an int */
-		n = *(int *)p;
-		r = json_get_int(v, "", f->key, INT32_MIN, INT32_MAX, &n, e);
-		*(int *)p = (int)n;
-		return r;
-	case FIELD_TEXT:
-		break;
-	}
-	r = json_get_string(v, "", f->key, &text, e);
-	if (r == 0 && text && strlen(text) >= f->size)
-		return err_say(e, EINVAL, "%s: too long", f->key);
-	if (r == 0 && text)
-		memcpy(p, text, strlen(text) + 1);
-	return r;
-}
-
-static int check_schema(const json_t *v, struct err *e)
-{
-	int64_t schema = 0;
-
-	if (!json_is_object(v))
-		return err_say(e, EINVAL, "not an object");
-	int r = json_get_int(v, "", "Schema", 0, INT32_MAX, &schema, e);
-	if (r < 0)
-		return r;
-	return schema == STORE_SCHEMA
-		? 0
-		: err_say(e, EINVAL, "Schema: %lld is not known here", (long long)schema);
-}
-
-int store_state_from_json(const json_t *v, struct actual *out, struct err *e)
-{
-	struct actual a = *out;
-	int r = check_schema(v, e);
-
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++)
-		r = field_from_json(&fields[i], v, (char *)&a + fields[i].offset, e);
-	if (r == 0)
-		*out = a;
-	return r;
-}
-
-/* ---------------------------------------------------------------- writing */
-
-static int container_dir(const struct container *c, struct err *e)
-{
-	int fd = openat(c->engine->run_dirfd, c->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_set(e, errno, "open record of %.12s", c->id) : fd;
-}
-
-static int save(struct container *c, const char *name, json_t *v, struct err *e)
-{
-	auto_(json) json_t *owned = v;
-	auto_free char *text = v ? json_dumps(owned, JSON_COMPACT) : NULL;
-	auto_close int dirfd = -1;
-
-	if (!text)
-		return err_set(e, ENOMEM, "write %s of %.12s", name, c->id);
-	if ((dirfd = container_dir(c, e)) < 0)
-		return dirfd;
-	int r = io_replace_file(dirfd, name, text, strlen(text), 0600, false, e);
-	return r < 0 ? err_wrap(e, r, "record of %.12s", c->id) : 0;
-}
-
-int store_add(struct container *c, struct err *e)
-{
-	if (mkdirat(c->engine->run_dirfd, c->id, 0700) < 0)
-		return err_set(e, errno, "make record of %.12s", c->id);
-	return 0;
-}
-
-int store_save_config(struct container *c, struct err *e)
-{
-	return save(c, "config.json",
-		json_pack("{s:i, s:s, s:s, s:I, s:O, s:{s:b, s:b, s:b, s:b}}", "Schema", STORE_SCHEMA, "Id",
-			c->id, "Name", c->name, "CreatedNs", (json_int_t)c->created_ns, "Body",
-			config_body(c->config), "Desired", "Run", c->desired.run, "StoppedByUser",
-			c->desired.stopped_by_user, "Removed", c->desired.removed, "Paused",
-			c->desired.paused),
-		e);
-}
-
-int store_save_state(struct container *c, struct err *e)
-{
-	return save(c, "state.json", store_state_to_json(&c->actual), e);
-}
-
-int store_save_spec(struct container *c, struct err *e)
-{
-	auto_(buf) struct buf text = { 0 };
-	auto_close int dirfd = -1;
-	int r = spec_write(c->spec, &text, e);
-
-	if (r < 0)
-		return r;
-	if ((dirfd = container_dir(c, e)) < 0)
-		return dirfd;
-	return io_replace_file(dirfd, "spec.json", text.data, text.len, 0600, false, e);
-}
-
-int store_load_spec(struct container *c, struct err *e)
-{
-	auto_(buf) struct buf text = { 0 };
-	auto_close int dirfd = container_dir(c, e);
-
-	if (dirfd < 0)
-		return dirfd;
-	int r = io_read_file(dirfd, "spec.json", RECORD_MAX, &text, e);
-	return r < 0 ? r : spec_parse(text.data ? text.data : "", text.len, "/", &c->spec, e);
-}
-
-void store_drop_spec(struct container *c)
-{
-	auto_close int dirfd = container_dir(c, NULL);
-	if (dirfd >= 0)
-		(void)unlinkat(dirfd, "spec.json", 0); /* a stale one is harmless: only a live run reads it */
-}
-
-int store_forget(struct engine *en, const char *id, struct err *e)
-{
-	char config[TEXT_ID_LEN + sizeof("/config.json")];
-
-	snprintf(config, sizeof(config), "%.64s/config.json", id);
-	if (unlinkat(en->run_dirfd, config, 0) < 0 && errno != ENOENT)
-		return err_set(e, errno, "remove record of %.12s", id);
-	return 0;
-}
-
-int store_remove(struct engine *en, const char *id, struct err *e)
-{
-	int r = store_forget(en, id, e);
-	return r < 0 ? r : path_remove_tree(en->run_dirfd, id, e);
-}
-
-/* ---------------------------------------------------------------- reading */
-
-static json_t *read_json(int dirfd, const char *name, struct err *e)
-{
-	auto_(buf) struct buf text = { 0 };
-
-	if (io_read_file(dirfd, name, RECORD_MAX, &text, e) < 0)
-		return NULL;
-	return json_parse(text.data ? text.data : "", text.len, name, e);
-}
-
-static int load_config(struct container *c, int dirfd, struct err *e)
-{
-	auto_(json) json_t *v = read_json(dirfd, "config.json", e);
-	const char *id = "", *name = "";
-	json_t *desired = NULL;
-
-	if (!v)
-		return -EINVAL;
-	int r = check_schema(v, e);
-	if (r < 0 || (r = json_get_string(v, "", "Id", &id, e)) < 0 ||
-		(r = json_get_string(v, "", "Name", &name, e)) < 0 ||
-		(r = json_get_int(v, "", "CreatedNs", INT64_MIN, INT64_MAX, &c->created_ns, e)) < 0 ||
-		(r = json_get_object(v, "", "Desired", &desired, e)) < 0 ||
-		(r = json_get_bool(desired, "Desired", "Run", &c->desired.run, e)) < 0 ||
-		(r = json_get_bool(desired, "Desired", "StoppedByUser", &c->desired.stopped_by_user, e)) <
-			0 ||
-		(r = json_get_bool(desired, "Desired", "Removed", &c->desired.removed, e)) < 0 ||
-		(r = json_get_bool(desired, "Desired", "Paused", &c->desired.paused, e)) < 0)
-		return r;
-	if (strcmp(id, c->id) != 0)
-		return err_say(e, EINVAL, "Id: is that of another container");
-	if (!text_is_name(name) || strlen(name) > CONTAINER_NAME_MAX)
-		return err_say(e, EINVAL, "Name: not a container's name");
-	memcpy(c->name, name, strlen(name) + 1);
-	return config_parse(json_object_get(v, "Body"), &c->config, e);
-}
-
-static int load_state(struct container *c, int dirfd, struct err *e)
-{
-	auto_(json) json_t *v = read_json(dirfd, "state.json", e);
-	return v ? store_state_from_json(v, &c->actual, e) : -EINVAL;
-}
-
-/* Out of the way, but there for whoever wants to know. */
-static void set_aside(int dirfd, const char *id, const char *name, const struct err *e)
-{
-	char aside[64];
-
-	snprintf(aside, sizeof(aside), "%s.damaged", name);
-	bool moved = renameat(dirfd, name, dirfd, aside) == 0;
-	log_error("record-damaged", "container=%.12s file=%s err=\"%s\" action=\"%s\"", id, name, e->text,
-		moved ? "set aside" : "ignored");
-}
-
-/* Of our predecessor, who died while it wrote; we are the one writer now. */
-static void remove_unreplaced(const struct engine *en, int record_dirfd, const char *id)
-{
-	auto_close int dirfd = openat(en->data_dirfd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	io_remove_unreplaced(record_dirfd);
-	if (dirfd >= 0)
-		io_remove_unreplaced(dirfd);
-}
-
-static struct container *load_one(struct engine *en, const char *id)
-{
-	auto_close int dirfd = openat(en->run_dirfd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct err e = { .code = ENOENT };
-
-	if (dirfd < 0)
-		return NULL;
-	remove_unreplaced(en, dirfd, id);
-	if (faccessat(dirfd, "config.json", F_OK, 0) < 0 && errno == ENOENT &&
-		faccessat(dirfd, "config.json.damaged", F_OK, 0) < 0) {
-		events_finish_destroy(en, id); /* else it is a creation that was never acknowledged */
-		(void)path_remove_tree(en->run_dirfd, id, NULL);
-		return NULL;
-	}
-	struct container *c = container_new(en, id);
-	if (!c)
-		abort();
-	if (load_config(c, dirfd, &e) < 0) {
-		set_aside(dirfd, id, "config.json", &e);
-		container_free(c);
-		return NULL;
-	}
-	if (faccessat(dirfd, "state.json", F_OK, 0) == 0 && load_state(c, dirfd, &e) < 0) {
-		set_aside(dirfd, id, "state.json", &e);
-		c->actual.started_ns = c->created_ns;
-		c->actual.running = true; /* of what ran nothing is known: it is ended, and counts as lost */
-	}
-	return c;
-}
-
-/* Ordered by creation, as they were. */
-static void insert(struct engine *en, struct container *c)
-{
-	struct list *before = &en->containers;
-
-	list_each (struct container, other, &en->containers, link) {
-		if (other->created_ns > c->created_ns) {
-			before = &other->link;
-			break;
-		}
-	}
-	list_append(before, &c->link);
-}
-
-int store_load(struct engine *en, struct err *e)
-{
-	int fd = openat(en->run_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!d) {
-		int r = err_set(e, errno, "read run root");
-		own_close(&fd);
-		return r;
-	}
-	for (struct dirent *x; (x = readdir(d));) {
-		if (strlen(x->d_name) != TEXT_ID_LEN || strspn(x->d_name, "0123456789abcdef") != TEXT_ID_LEN)
+	*x = (struct store_item){ .id = c->id,
+		.fresh = c->fresh,
+		.gone = c->flying & STORE_GONE,
+		.volumes = c->desired.remove_volumes };
+	for (int f = 0; f < STORE_FILES; f++) {
+		if (!(c->flying & 1U << f))
 			continue;
-		struct container *c = load_one(en, x->d_name);
-		if (c)
-			insert(en, c);
+		auto_(json) json_t *v = file_to_json(c, f);
+		x->text[f] = v ? json_dumps(v, JSON_COMPACT) : NULL;
+		if (!x->text[f])
+			abort(); /* out of memory: the batch is tried again */
 	}
-	closedir(d);
+}
+
+static size_t fill_from(struct store_item *items, size_t n, const struct list *containers)
+{
+	list_each (struct container, c, containers, link)
+		if (c->flying && n < BATCH_MAX)
+			fill_item(&items[n++], c);
+	return n;
+}
+
+static int write_batch(void *cookie, int out_fd, struct err *e)
+{
+	struct store *s = cookie;
+	struct engine *en = s->engine;
+	char path[4096];
+	struct store_dirs dirs = { en->data_dirfd, en->trash_dirfd, path };
+	struct store_item *items = calloc(BATCH_MAX, sizeof(*items));
+	int r = 0;
+
+	if (!items)
+		return err_set(e, ENOMEM, "write records");
+	snprintf(path, sizeof(path), "%s/containers", en->options.data_root);
+	size_t n = fill_from(items, 0, &en->creating);
+	n = fill_from(items, n, &en->containers);
+	store_write(&dirs, items, n);
+	for (size_t i = 0; i < n; i++) {
+		struct failure f;
+		if (items[i].r == 0)
+			continue;
+		memcpy(f.id, items[i].id, sizeof(f.id));
+		f.e = items[i].e;
+		if (r == 0)
+			r = io_write_full(out_fd, &f, sizeof(f));
+	}
+	return r; /* the process ends here, and takes the items along */
+}
+
+/* ---------------------------------------------------------------- the loop's part */
+
+static void next_batch(struct store *s);
+
+static const struct failure *failure_of(const struct container *c, const struct failure *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i].id, c->id) == 0)
+			return &all[i];
+	return NULL;
+}
+
+static void answer(struct store *s, struct waiter_of_store *w, int r, const struct err *e)
+{
+	list_remove(&w->link);
+	engine_answer(s->engine, w->done, w->cookie, r, e);
+	free(w);
+}
+
+static void answer_all_of(struct store *s, const struct container *c, const struct err *e)
+{
+	list_each_safe (struct waiter_of_store, w, &s->waiters, link)
+		if (w->c == c && w->flying)
+			answer(s, w, e ? -e->code : 0, e);
+}
+
+static void settle(struct container *c, const struct err *e)
+{
+	struct store *s = c->engine->store;
+
+	if (e && c->flying & STORE_GONE) /* whoever removes it is told; what it is now counts again */
+		c->dirty |= STORE_DESIRED;
+	else if (e)
+		c->dirty |= c->flying;
+	else if (c->flying & STORE_RESULT && !(c->dirty & STORE_RESULT))
+		own_free(&c->result);
+	if (!e && c->flying & STORE_GONE)
+		c->in_trash = true;
+	c->flying = 0;
+	if (c->in_trash ||
+		(e && c->fresh)) { /* nothing to write it to; its creator is told, and forgets it */
+		c->dirty = 0;
+		list_each (struct waiter_of_store, w, &s->waiters, link)
+			w->flying |= w->c == c;
+	}
+	answer_all_of(s, c, e);
+}
+
+static void settle_all(struct list *containers, const struct failure *failures, size_t n, const struct err *e)
+{
+	list_each_safe (struct container, c, containers, link) {
+		if (!c->flying)
+			continue;
+		const struct failure *f = failure_of(c, failures, n);
+		settle(c, e ? e : f ? &f->e : NULL);
+	}
+}
+
+static bool anything_is_dirty(const struct engine *en)
+{
+	list_each (struct container, c, &en->creating, link)
+		if (c->dirty)
+			return true;
+	list_each (struct container, c, &en->containers, link)
+		if (c->dirty)
+			return true;
+	return false;
+}
+
+static void note_failure(struct store *s, const struct err *e)
+{
+	if (!s->retry_ns)
+		log_error("store-failed", "err=\"%s\" action=\"tried again until it works\"", e->text);
+	s->retry_ns = !s->retry_ns		 ? RETRY_FIRST_NS
+		: s->retry_ns < RETRY_MAX_NS / 2 ? s->retry_ns * 2
+						 : RETRY_MAX_NS;
+}
+
+static void batch_done(void *cookie, int r, const struct err *e, const char *out, size_t out_len)
+{
+	struct store *s = cookie;
+	struct engine *en = s->engine;
+	size_t n = r == 0 ? out_len / sizeof(struct failure) : 0;
+	auto_free struct failure *failures = malloc(n * sizeof(*failures) + 1);
+
+	if (!failures)
+		abort();
+	if (n)
+		memcpy(failures, out, n * sizeof(*failures));
+	s->busy = false;
+	if (r < 0 || n)
+		note_failure(s, r < 0 ? e : &failures[0].e);
+	else if (s->retry_ns)
+		log_info("store-works", "action=\"go on\"");
+	if (r == 0 && n == 0)
+		s->retry_ns = 0;
+	settle_all(&en->creating, failures, n, r < 0 ? e : NULL);
+	settle_all(&en->containers, failures, n, r < 0 ? e : NULL);
+	answer_all_of(s, NULL, r < 0 ? e : n ? &failures[0].e : NULL);
+	if (s->asked)
+		next_batch(s);
+	else if (anything_is_dirty(en))
+		engine_timer_arm(s->timer, s->retry_ns);
+}
+
+static size_t take_dirty(struct list *containers, size_t n)
+{
+	list_each (struct container, c, containers, link) {
+		if (!c->dirty || n == BATCH_MAX)
+			continue;
+		c->flying = c->dirty;
+		c->dirty = 0;
+		n++;
+	}
+	return n;
+}
+
+static void begin_batch(evutil_socket_t fd, short what, void *cookie)
+{
+	struct store *s = cookie;
+	struct engine *en = s->engine;
+	int keep[] = { en->data_dirfd, en->trash_dirfd };
+	struct worker_args args = { .what = "write records",
+		.job = write_batch,
+		.done = batch_done,
+		.cookie = s,
+		.deadline_ms = BATCH_MS,
+		.keep_fds = keep,
+		.n_keep_fds = ARRAY_LEN(keep) };
+	struct err e;
+	(void)fd;
+	(void)what;
+
+	s->asked = false;
+	size_t n = take_dirty(&en->creating, 0);
+	n = take_dirty(&en->containers, n);
+	list_each (struct waiter_of_store, w, &s->waiters, link)
+		w->flying = w->c ? !w->c->dirty : n < BATCH_MAX;
+	s->asked = n == BATCH_MAX; /* the rest, if there is one */
+	s->busy = true;
+	fault_point("supervisor.store");
+	int r = n ? worker_start(en->workers, &args, NULL, &e) : 0;
+	if (r < 0 || n == 0)
+		batch_done(s, r, &e, "", 0);
+}
+
+static void next_batch(struct store *s)
+{
+	s->asked = true;
+	if (!s->busy)
+		engine_timer_arm(s->timer, 0); /* what else comes in this turn of the loop goes along */
+}
+
+static void wait_for(struct store *s, struct container *c, bool flying, done_fn done, void *cookie)
+{
+	struct waiter_of_store *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		abort();
+	*w = (struct waiter_of_store){ .c = c, .flying = flying, .done = done, .cookie = cookie };
+	list_append(&s->waiters, &w->link);
+}
+
+void store_commit(struct container *c, unsigned what, done_fn done, void *cookie)
+{
+	struct store *s = c->engine->store;
+
+	if (c->in_trash)
+		c->dirty = what = 0; /* there is nothing to write it to */
+	if (what & STORE_GONE)
+		c->dirty = 0;
+	c->dirty |= what;
+	if (done && !c->dirty && !c->flying)
+		engine_answer(c->engine, done, cookie, 0, NULL);
+	else if (done)
+		wait_for(s, c, !c->dirty, done, cookie);
+	if (c->dirty && (done || what))
+		next_batch(s);
+}
+
+struct many {
+	struct engine *engine;
+	struct answers answers;
+	struct err e; /* what the act itself said */
+};
+
+static void answer_many(void *cookie, int r, const struct err *e)
+{
+	struct many *m = cookie;
+
+	if (m->e.code)
+		answers_give(&m->answers, m->engine, -m->e.code, &m->e);
+	else
+		answers_give(&m->answers, m->engine, r, e);
+	free(m);
+}
+
+void store_answer(struct container *c, struct answers *answers, int r, const struct err *e)
+{
+	struct many *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		abort();
+	m->engine = c->engine;
+	answers_move(&m->answers, answers);
+	if (r < 0 && e)
+		m->e = *e;
+	else if (r < 0)
+		(void)err_set(&m->e, -r, "container %s", c->name);
+	store_commit(c, 0, answer_many, m);
+}
+
+void store_set_result(
+	struct container *c, int exit_code, bool oom_killed, bool interrupted, int64_t finished_ns)
+{
+	if (!c->result && !(c->result = malloc(sizeof(*c->result))))
+		abort();
+	*c->result = (struct result){
+		.generation = c->actual.generation,
+		.exit_code = exit_code,
+		.started_ns = c->actual.started_ns,
+		.finished_ns = finished_ns,
+		.oom_killed = oom_killed,
+		.interrupted = interrupted,
+		.restart_count = c->actual.restart_count,
+	};
+	memcpy(c->result->error, c->actual.error, sizeof(c->result->error));
+}
+
+void store_settle(struct engine *en, done_fn done, void *cookie)
+{
+	struct store *s = en->store;
+
+	if (!s->busy && !anything_is_dirty(en)) {
+		engine_answer(en, done, cookie, 0, NULL);
+		return;
+	}
+	wait_for(s, NULL, false, done, cookie);
+	next_batch(s);
+}
+
+void store_release(struct container *c)
+{
+	struct store *s = c->engine->store;
+
+	own_free(&c->result);
+	list_each_safe (struct waiter_of_store, w, &s->waiters, link)
+		if (w->c == c)
+			answer(s, w, 0, NULL);
+}
+
+/* ---------------------------------------------------------------- open and close */
+
+int store_open(struct engine *en, struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s)
+		s->timer = evtimer_new(en->base, begin_batch, s);
+	if (!s || !s->timer) {
+		free(s);
+		return err_set(e, ENOMEM, "open store");
+	}
+	s->engine = en;
+	list_init(&s->waiters);
+	en->store = s;
 	return 0;
+}
+
+void store_close(struct engine *en)
+{
+	struct store *s = take_ptr(&en->store);
+
+	if (!s)
+		return;
+	list_each_safe (struct waiter_of_store, w, &s->waiters, link)
+		free(w);
+	event_free(s->timer);
+	free(s);
 }

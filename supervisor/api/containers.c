@@ -12,17 +12,28 @@
 #include "supervisor/api/inspect.h"
 #include "supervisor/config.h"
 
+static void created(void *cookie, int r, const struct err *e)
+{
+	struct api_call *call = cookie;
+	auto_(json) json_t *reply = call->data;
+	call->data = NULL;
+	if (r < 0)
+		api_reply_err(call, e);
+	else
+		api_reply_json(call, 201, take_ptr(&reply));
+}
+
 static void create_with(struct api_call *call, json_t *body)
 {
 	const char *name = http_query(call->rq, "name");
 	struct container *c;
 	json_t *warnings = NULL;
 	struct err e;
-	if (container_create(call->engine, name && *name ? name : NULL, body, &c, &warnings, &e) < 0)
+	if (container_create(
+		    call->engine, name && *name ? name : NULL, body, &c, &warnings, created, call, &e) < 0)
 		api_reply_err(call, &e);
 	else
-		api_reply_json(call, 201,
-			json_pack("{s:s, s:o}", "Id", c->id, "Warnings", warnings ? warnings : json_array()));
+		call->data = json_pack("{s:s, s:o}", "Id", c->id, "Warnings", warnings);
 }
 
 static void create(struct api_call *call)

@@ -82,9 +82,10 @@ settle_to() { # settle_to FILE COMMAND
 	sleep 1.5
 	stop_daemon
 	wait $! || true
-	assert_nothing_left
-	[ -z "$(find "$SUITE_DIR/data/logs" -mindepth 1)" ]
+	assert_nothing_left keep-containers
 	start_daemon
+	remove_all
+	[ -z "$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/run/containers" "$SUITE_DIR/data/logs" -mindepth 1)" ]
 }
 
 @test "a stop that waits for ever does not hold up a less patient one" {

@@ -165,7 +165,8 @@ assert_nothing_left_of_containers() {
 	cat > compose.yaml <<-EOF
 		name: atboot
 		services:
-		  one: { image: "dir:$ROOT", command: [sleep, "600"], stop_grace_period: 0s }
+		  one: { image: "dir:$ROOT", command: [sleep, "600"], stop_grace_period: 0s, depends_on: { once: { condition: service_completed_successfully } } }
+		  once: { image: "dir:$ROOT", command: [echo, once] }
 	EOF
 	stop_daemon
 	assert_nothing_left
@@ -173,7 +174,16 @@ assert_nothing_left_of_containers() {
 	wait_until 5 bash -c '[ "$(berth inspect -f "{{.State.Status}}" atboot-one-1)" = running ]'
 	stop_daemon
 	assert_nothing_left keep-containers
+	start_daemon # without the file: it is there, and nobody asks for it to run
+	[ "$(berth inspect -f "{{.State.Status}}" atboot-one-1)" = exited ]
+	[ "$(berth inspect -f "{{.State.Status}} {{.State.ExitCode}}" atboot-once-1)" = "exited 0" ]
+	stop_daemon
+	start_daemon -f "$PWD/compose.yaml" # goes on where the end of the daemon had interrupted it
+	wait_until 5 bash -c '[ "$(berth inspect -f "{{.State.Status}}" atboot-one-1)" = running ]'
+	[ "$(berth logs atboot-once-1)" = once ] # not run again
+	stop_daemon
 	start_daemon
+	berth rm atboot-one-1 atboot-once-1
 }
 
 @test "up in the foreground ends when all services have ended, however soon" {

@@ -187,7 +187,7 @@ teardown() { end_daemon_by_force; }
 	kill -KILL "$(keeper_pid)"
 	wait_until 10 process_gone "$supervisor"
 	process_gone "$pid"
-	assert_nothing_left
+	assert_nothing_left keep-containers
 }
 
 @test "keeper and supervisor killed at once: the next daemon ends what is left, as 255, and policy goes on" {
@@ -246,7 +246,11 @@ teardown() { end_daemon_by_force; }
 		wait_until 10 process_gone "$(keeper_pid)"
 		[ $(($(date +%s%N) - started)) -ge 1000000000 ]
 		[ "$(cat "$SUITE_DIR/go/said")" = goodbye ]
-		assert_nothing_left
+		assert_nothing_left keep-containers
+		BERTH_PROGRAM=$FAULTS start_daemon # as the baseline was measured
+		[ "$(state_of polite)" = "exited 0" ]
+		await_state deaf 'running 0'
+		end_whole
 	done
 }
 
@@ -258,6 +262,11 @@ teardown() { end_daemon_by_force; }
 	! process_gone "$(keeper_pid)"
 	kill -TERM "$(keeper_pid)"
 	wait_until 10 process_gone "$(keeper_pid)"
+	assert_nothing_left keep-containers
+	start_daemon
+	[ "$(state_of deaf)" = "exited 137" ]
+	berth rm deaf
+	stop_daemon
 	assert_nothing_left
 }
 
@@ -288,27 +297,37 @@ teardown() { end_daemon_by_force; }
 }
 
 @test "a damaged record is set aside and named, and the others go on" {
-	local config state well fifo id
+	local config desired result state later well fifo id
 	start_daemon
-	for id in config state well fifo; do
+	for id in config desired state later well fifo; do
 		printf -v "$id" %s "$(berth run -d --name $id --network none "dir:$ROOT" sh -c "$STAYS")"
 	done
-	echo '{"Schema":1,"Id":"nonsense' > "$SUITE_DIR/run/containers/$config/config.json"
+	printf -v result %s "$(berth run -d --name result --network none "dir:$ROOT" sh -c 'exit 7')"
+	await_state result 'exited 7'
+	local data=$SUITE_DIR/data/containers
+	echo '{"Schema":2,"Id":"nonsense' > "$data/$config/config.json"
+	: > "$data/$desired/desired.json"
+	echo '{"Schema":2,"ExitCode":"7"}' > "$data/$result/result.json"
+	sed 's/"Schema":[ 0-9]*/"Schema":99/' -i "$data/$later/config.json"
 	head -c 100 /dev/urandom > "$SUITE_DIR/run/containers/$state/state.json"
-	rm "$SUITE_DIR/run/containers/$fifo/config.json"
-	mkfifo "$SUITE_DIR/run/containers/$fifo/config.json"
+	rm "$data/$fifo/config.json"
+	mkfifo "$data/$fifo/config.json"
 	kill_supervisor
 	[ "$(state_of well)" = "running 0" ]
+	[ "$(state_of desired)" = "running 0" ] # the run root knows
+	[ "$(state_of result)" = "exited 7" ]
 	[ "$(state_of config)" = absent ]
+	[ "$(state_of later)" = absent ]
 	[ "$(state_of fifo)" = absent ]
 	await_state state 'exited 255'
-	for id in "$config" "$state" "$fifo"; do
+	for id in "$config" "$desired" "$result" "$state" "$fifo"; do
 		grep -q "event=record-damaged container=${id:0:12} .*action=\"set aside\"" "$SUITE_DIR/daemon.log"
 	done
-	[ -e "$SUITE_DIR/run/containers/$config/config.json.damaged" ]
-	berth_timed rm -f well state
-	[ -z "$(find /sys/fs/cgroup -type d -name "$config" -o -type d -name "$fifo")" ]
-	rm -rf "$SUITE_DIR/run/containers/$config" "$SUITE_DIR/run/containers/$fifo"
-	rm -rf "$SUITE_DIR/data/containers/$config" "$SUITE_DIR/data/containers/$fifo" "$SUITE_DIR/data/logs/$config" "$SUITE_DIR/data/logs/$fifo"
+	grep -q "event=record-damaged container=${later:0:12} .*Schema: 99 is of a later version.*action=\"ignored\"" "$SUITE_DIR/daemon.log"
+	[ -e "$data/$config/config.json.damaged" ]
+	[ -e "$data/$later/config.json" ] # whoever wrote it may read it again
+	berth_timed rm -f well state desired result
+	[ -z "$(find /sys/fs/cgroup -type d -name "$config" -o -type d -name "$fifo" -o -type d -name "$later")" ]
+	for id in "$config" "$fifo" "$later"; do rm -rf "$data/$id" "$SUITE_DIR/data/logs/$id"; done
 	end_whole
 }

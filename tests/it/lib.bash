@@ -2,7 +2,7 @@
 #
 # Each bats file runs its own daemon under its own NAME, so that suites never disturb each other or the host.
 #   setup_file()    { start_suite; }         makes $ROOT (busybox), starts the daemon
-#   teardown_file() { end_suite; }           stops it and asserts that nothing is left
+#   teardown_file() { end_suite; }           removes all containers, stops it and asserts that nothing is left
 #   setup()/teardown(): no_containers        each test removes what it made
 # shellcheck shell=bash
 
@@ -86,6 +86,7 @@ stop_daemon() {
 
 end_suite() {
 	local failed=0
+	remove_all || failed=1
 	stop_daemon || failed=1
 	assert_nothing_left || failed=1
 	if grep -E 'AddressSanitizer|runtime error:' "$SUITE_DIR/daemon.log" >&2; then
@@ -100,7 +101,7 @@ end_suite() {
 	return $failed
 }
 
-# Nothing of this suite's daemon is in the kernel or below its run root.
+# Nothing of this suite's daemon is in the kernel or below its run root; nor in its data root, unless containers are to stay there.
 assert_nothing_left() {
 	local left=0 found
 	found=$(processes_of_suite)
@@ -113,8 +114,11 @@ assert_nothing_left() {
 	[ -z "$found" ] || { echo "links left: $found" >&2; left=1; }
 	found=$(find "$SUITE_DIR/run" -mindepth 1 2>/dev/null)
 	[ -z "$found" ] || { echo "files left in the run root: $found" >&2; left=1; }
-	found=$(find "$SUITE_DIR/data/containers" -mindepth 1 -maxdepth 1 2>/dev/null)
-	[ "${1:-}" = keep-containers ] || [ -z "$found" ] || { echo "files left in the data root: $found" >&2; left=1; }
+	found=$(find "$SUITE_DIR/data/trash" -mindepth 1 -maxdepth 1 2>/dev/null)
+	[ -z "$found" ] || { echo "files left in the trash: $found" >&2; left=1; }
+	[ "${1:-}" != keep-containers ] || return $left
+	found=$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/data/logs" -mindepth 1 -maxdepth 1 2>/dev/null)
+	[ -z "$found" ] || { echo "files left in the data root: $found" >&2; left=1; }
 	return $left
 }
 

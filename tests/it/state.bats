@@ -201,7 +201,7 @@ kill_supervisor() {
 	grep -q '"Message":".*something is mounted there' "$SUITE_DIR/removed"
 	[ "$(berth ps -a --format '{{.State}} {{.Status}}')" = "dead Dead" ]
 	refused 409 "marked for removal" POST /containers/box/start
-	umount "$SUITE_DIR/data/containers/$id/deep"
+	umount "$SUITE_DIR/data/trash/$id/deep" # it was moved there before
 	berth rm box > /dev/null # it may be tried again
 	[ -z "$(berth ps -aq)" ]
 }
