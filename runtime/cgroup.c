@@ -108,18 +108,8 @@ static int begin(const struct cgroup_root *r, const char *path, struct cgroup *g
 	return 0;
 }
 
-/* One hierarchy's directory of a new group. exec: the parent must be there and gets no controllers for its children,
- * since it has processes. */
-static int create_in(const struct cgroup_place *place, const char *path, bool v2, bool exec, struct err *e)
+static int create_at(int above, const char *name, const char *path, bool cpuset_v1, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	char parents[256];
-	(void)snprintf(parents, sizeof(parents), "%.*s", slash ? (int)(slash - path) : 0, path);
-	auto_close int above = exec ? cgroup_open_dir(place->dirfd, parents)
-				    : cgroup_make_parents(place->dirfd, parents, v2, place->controllers, e);
-	if (above < 0)
-		return exec ? err_set(e, -above, "open cgroup '%s'", parents) : above;
 	int r = mkdirat(above, name, 0755) < 0 ? -errno : 0;
 	if (r == -EEXIST) { /* a leftover with its old limits and counters */
 		r = cgroup_tree_remove(above, name);
@@ -132,13 +122,28 @@ static int create_in(const struct cgroup_place *place, const char *path, bool v2
 		return err_set(e, -r, "make cgroup '%s'", path);
 	auto_close int fd = cgroup_open_dir(above, name);
 	r = fd < 0 ? err_set(e, -fd, "open cgroup '%s'", path) : 0;
-	if (r == 0 && !v2 && place->controllers & 1u << CG_CPUSET)
+	if (r == 0 && cpuset_v1)
 		r = cgroup_v1_init_cpuset(above, fd, e);
 	if (r < 0) {
 		(void)unlinkat(above, name, AT_REMOVEDIR); /* best effort: the first error counts */
 		return r;
 	}
 	return take_fd(&fd);
+}
+
+/* One hierarchy's directory of a new group. exec: the parent must be there and gets no controllers for its children,
+ * since it has processes. */
+static int create_in(const struct cgroup_place *place, const char *path, bool v2, bool exec, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char parents[256];
+	(void)snprintf(parents, sizeof(parents), "%.*s", slash ? (int)(slash - path) : 0, path);
+	auto_close int above = exec ? cgroup_open_dir(place->dirfd, parents)
+				    : cgroup_make_parents(place->dirfd, parents, v2, place->controllers, e);
+	if (above < 0)
+		return exec ? err_set(e, -above, "open cgroup '%s'", parents) : above;
+	return create_at(
+		above, slash ? slash + 1 : path, path, !v2 && place->controllers & 1u << CG_CPUSET, e);
 }
 
 static int open_shared_v1(const struct cgroup_root *r, struct cgroup *g, struct err *e)
@@ -186,6 +191,38 @@ int cgroup_create(struct cgroup_root *r, const char *path, struct cgroup *out, s
 	*out = g;
 	g = (struct cgroup){ .dirfd = -1 };
 	return 0;
+}
+
+int cgroup_create_exec(const struct cgroup *container, const struct cgroup_root *r, unsigned n,
+	struct cgroup *out, struct err *e)
+{
+	auto_(cgroup) struct cgroup g = { .dirfd = -1, .v1_shared = r->n_v1 > 0 };
+	if (snprintf(g.path, sizeof(g.path), "%s/berth.%u", container->path, n) >= (int)sizeof(g.path))
+		return err_say(e, ENAMETOOLONG, "make cgroup '%s/berth.%u'", container->path, n);
+	for (; g.n_v1 < container->n_v1; g.n_v1++) {
+		int fd = container->v1_dirfd[g.n_v1];
+		g.v1_dirfd[g.n_v1] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (fd >= 0 && g.v1_dirfd[g.n_v1] < 0)
+			return err_set(e, errno, "copy the descriptor of cgroup '%s'", container->path);
+	}
+	if (r->has_v2) {
+		if (container->dirfd < 0)
+			return err_say(e, ENOENT, "open cgroup '%s': it is gone", container->path);
+		g.dirfd = create_at(container->dirfd, strrchr(g.path, '/') + 1, g.path, false, e);
+		if (g.dirfd < 0)
+			return g.dirfd;
+	}
+	*out = g;
+	g = (struct cgroup){ .dirfd = -1 };
+	return 0;
+}
+
+int cgroup_remove_exec(const struct cgroup *container, const struct cgroup *exec, struct err *e)
+{
+	if (exec->dirfd < 0 || container->dirfd < 0)
+		return 0;
+	int r = cgroup_tree_remove(container->dirfd, strrchr(exec->path, '/') + 1);
+	return r < 0 ? err_set(e, -r, "remove cgroup '%s'", exec->path) : 0;
 }
 
 int cgroup_open(struct cgroup_root *r, const char *path, struct cgroup *out, struct err *e)

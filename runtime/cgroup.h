@@ -77,6 +77,11 @@ void cgroup_list_free(char **list);
 /* Missing parents are made, but an exec's container must exist. An empty leftover of that name is replaced, -EBUSY when
  * there are processes in it. What failed half-way is removed again. */
 int cgroup_create(struct cgroup_root *r, const char *path, struct cgroup *out, struct err *e);
+/* The group berth.<n> of an open container's group, by that one's descriptors alone: no name from the root on is looked up. */
+int cgroup_create_exec(const struct cgroup *container, const struct cgroup_root *r, unsigned n,
+	struct cgroup *out, struct err *e);
+/* Goes with what is below it, when nobody is inside: -EBUSY, and nothing is killed. A missing one is fine. */
+int cgroup_remove_exec(const struct cgroup *container, const struct cgroup *exec, struct err *e);
 /* What there is of the group: a descriptor is -1 where a hierarchy lacks it; -ENOENT when all do. */
 int cgroup_open(struct cgroup_root *r, const char *path, struct cgroup *out, struct err *e);
 void cgroup_close(struct cgroup *g);

@@ -8,6 +8,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "runtime/spec_codec.h"
 
 static void unset_resources(struct spec_resources *r)
 {
@@ -176,4 +177,25 @@ uint64_t spec_ns_clone_flag(enum spec_ns ns)
 		[SPEC_NS_TIME] = CLONE_NEWTIME,
 	};
 	return flags[ns];
+}
+
+int spec_process_parse(const struct json_t *obj, struct arena *a, struct spec_process *out, struct err *e)
+{
+	struct spec_process p = { .umask = SPEC_UNSET, .oom_score_adj = SPEC_UNSET };
+	int r = spec_process_read(obj, a, &p, e);
+	if (r == 0)
+		r = check_process(&p, e);
+	if (r == 0)
+		*out = p;
+	return r;
+}
+
+int spec_resources_parse(const struct json_t *obj, struct arena *a, struct spec_resources *out, struct err *e)
+{
+	struct spec_resources res = { 0 };
+	unset_resources(&res);
+	int r = spec_resources_read(obj, a, &res, e);
+	if (r == 0)
+		*out = res;
+	return r;
 }

@@ -27,6 +27,8 @@
 
 #define SPEC_UNSET INT64_MIN
 
+struct json_t;
+
 enum spec_ns {
 	SPEC_NS_PID,
 	SPEC_NS_NET,
@@ -203,6 +205,11 @@ void spec_free(struct spec *s);
 int spec_parse(const char *text, size_t len, const char *bundle_dir, struct spec **out, struct err *e);
 /* config.json of this spec, appended to out; spec_parse() of it gives an equal spec. */
 int spec_write(const struct spec *s, struct buf *out, struct err *e);
+/* Parts of a config.json by themselves: the object of a process (checked as spec_validate() does) or of linux.resources.
+ * What is read goes to a. */
+int spec_process_parse(const struct json_t *obj, struct arena *a, struct spec_process *out, struct err *e);
+int spec_resources_parse(
+	const struct json_t *obj, struct arena *a, struct spec_resources *out, struct err *e);
 /* Parse one mount's options ("ro,nosuid,size=64k" split at commas by the caller) into m. Docker's and mount(8)'s words. */
 int spec_mount_options(struct arena *a, char *const *options, struct spec_mount *m, struct err *e);
 /* "rslave" and the like; -EINVAL, NULL: no such word. */

@@ -340,6 +340,34 @@ static void test_exec_group(void **state)
 	OK(cgroup_remove(root, "cc", 5000, &e));
 }
 
+/* By the container's descriptors alone: a name that leads elsewhere by now leads nowhere. */
+static void test_exec_group_by_descriptor(void **state)
+{
+	(void)state;
+	struct cgroup g, x;
+	OK(cgroup_create(root, "cd", &g, &e));
+	memcpy(g.path, "no", 3);
+	OK(cgroup_create_exec(&g, root, 7, &x, &e));
+	assert_string_equal(x.path, "no/berth.7");
+	assert_int_equal(x.v1_shared, x.n_v1 > 0);
+	pid_t pid = spawn_in(&x, sleep_long, NULL);
+	UNTIL(count_pids(&g) == 1);
+	if (x.dirfd >= 0) {
+		assert_int_equal(cgroup_remove_exec(&g, &x, &e), -EBUSY);
+		OK(cgroup_kill(&x, root, &e));
+	} else {
+		OK(cgroup_kill(&g, root, &e));
+	}
+	assert_int_equal(WTERMSIG(wait_for(pid)), SIGKILL);
+	UNTIL(cgroup_remove_exec(&g, &x, NULL) == 0);
+	OK(cgroup_remove_exec(&g, &x, &e));
+	if (x.dirfd >= 0)
+		assert_int_equal(cgroup_open(root, "cd/berth.7", &(struct cgroup){ 0 }, &e), -ENOENT);
+	cgroup_close(&x);
+	cgroup_close(&g);
+	OK(cgroup_remove(root, "cd", 5000, &e));
+}
+
 /* A payload with a writable v2 mount has left our v2 group, but not the v1 ones. */
 static void test_remove_after_escape(void **state)
 {
@@ -1034,6 +1062,7 @@ int main(void)
 		cmocka_unit_test(test_kill_tree),
 		cmocka_unit_test(test_kill_without_v2),
 		cmocka_unit_test(test_exec_group),
+		cmocka_unit_test(test_exec_group_by_descriptor),
 		cmocka_unit_test(test_remove_after_escape),
 		cmocka_unit_test(test_freeze),
 		cmocka_unit_test(test_memory_limit),
