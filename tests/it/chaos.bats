@@ -28,7 +28,7 @@ teardown_file() { end_suite; }
 teardown() { remove_all; }
 
 descriptors() { ls -l "/proc/$(supervisor_pid)/fd" "/proc/$(keeper_pid)/fd" | sed -n 's/.* -> //p' | sed -E 's/[0-9]+/N/g' | sort | uniq -c; }
-groups_of_suite() { find /sys/fs/cgroup -type d -path "*/$SUITE_NAME*" -printf '%P\n' | sort; }
+groups_of_suite() { find_groups -path "*/$SUITE_NAME*" -printf '%P\n' | sort; }
 same_as() { [ "$("$2")" = "$(cat "$1")" ]; } # same_as FILE COMMAND
 
 # What a supervisor opens when it is first needed, it keeps.

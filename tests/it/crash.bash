@@ -53,7 +53,7 @@ end_daemon_by_force() {
 		kill -CONT "$pid" 2> /dev/null
 		kill -KILL "$pid" 2> /dev/null
 	done
-	find /sys/fs/cgroup -depth -type d -path "*/$SUITE_NAME*" -exec rmdir {} + 2> /dev/null
+	find_groups -depth -path "*/$SUITE_NAME*" -exec rmdir {} +
 	rm -rf "$SUITE_DIR/run" "$SUITE_DIR/data"
 	: > "$SUITE_DIR/daemon.log"
 }
@@ -85,7 +85,7 @@ nothing_half_done() {
 		fi
 		[ -z "$found" ] || { echo "left in the record of $id: $found" >&2; left=1; }
 	done
-	groups=$(find /sys/fs/cgroup -ignore_readdir_race -type d -path "*/$SUITE_NAME/*")
+	groups=$(find_groups -path "*/$SUITE_NAME/*")
 	found=$(grep -E '/([0-9a-f]{64}|berth\.[0-9]+)$' <<< "$groups" | grep -v -F -e /nothing $(sed 's/^..*$/-e \/&/' <<< "$running"))
 	[ -z "$found" ] || { echo "groups left: $found" >&2; left=1; }
 	found=$(grep '/berth\.[0-9]*$' <<< "$groups")
