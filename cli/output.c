@@ -102,11 +102,16 @@ static size_t width_of(const char *s)
 
 int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns)
 {
+	return table_print_wide(out, cells, rows, columns, COLUMN_MIN);
+}
+
+int table_print_wide(struct buf *out, const char *const *cells, size_t rows, size_t columns, size_t min_width)
+{
 	int r = 0;
 	for (size_t row = 0; row < rows && r == 0; row++) {
 		for (size_t col = 0; col < columns && r == 0; col++) {
 			const char *cell = cells[row * columns + col];
-			size_t width = COLUMN_MIN;
+			size_t width = min_width;
 			for (size_t i = 0; i < rows; i++) {
 				size_t w = width_of(cells[i * columns + col]) + COLUMN_GAP;
 				width = w > width ? w : width;

@@ -24,5 +24,7 @@ int for_each_container(const struct cli *cli, const struct args *o, const char *
 
 /* Rows of cells in columns as Go's tabwriter sets docker's: at least 10 wide, 3 blanks apart. cells is row by row. */
 int table_print(struct buf *out, const char *const *cells, size_t rows, size_t columns);
+int table_print_wide(
+	struct buf *out, const char *const *cells, size_t rows, size_t columns, size_t min_width);
 
 #endif

@@ -12,7 +12,7 @@
 #include "cli/api.h"
 #include "cli/output.h"
 #include "cli/ps.h"
-#include "cli/template.h"
+#include "cli/rows.h"
 
 #define PS_REASON_MAX 60 /* bytes */
 
@@ -203,9 +203,7 @@ json_t *ps_row(const json_t *c, bool trunc, int64_t now_ns)
 
 /* ---------------------------------------------------------------- tables */
 
-static const struct column {
-	const char *key, *title;
-} columns[] = {
+static const struct row_column columns[] = {
 	{ "ID", "CONTAINER ID" },
 	{ "Image", "IMAGE" },
 	{ "Command", "COMMAND" },
@@ -223,67 +221,10 @@ static const struct column {
 #define DEFAULT_TABLE                                                                                        \
 	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
 
-static json_t *titles(void)
-{
-	json_t *o = json_object();
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-		(void)json_object_set_new(
-			o, columns[i].key, json_string(columns[i].title)); /* NULL is caught by render */
-	return o;
-}
-
-/* Lines of tab-separated cells, set in columns. */
-static int columns_print(char *text, struct buf *out)
-{
-	size_t rows = 0, width = 1;
-	for (const char *p = text; *p; p++)
-		rows += *p == '\n';
-	for (const char *p = text; *p && *p != '\n'; p++)
-		width += *p == '\t';
-	auto_free const char **cells = calloc(rows * width + 1, sizeof(*cells));
-	if (!cells)
-		return -ENOMEM;
-	for (size_t row = 0; row < rows; row++) {
-		char *next = strchr(text, '\n');
-		*next++ = '\0';
-		for (size_t col = 0; col < width; col++) {
-			char *tab = text ? strchr(text, '\t') : NULL;
-			cells[row * width + col] = text ? text : "";
-			if (tab)
-				*tab++ = '\0';
-			text = tab;
-		}
-		text = next;
-	}
-	return table_print(out, cells, rows, width);
-}
-
 int ps_format(const json_t *rows, const char *format, struct buf *out, struct err *e)
 {
-	bool table = !format || !*format || strcmp(format, "table") == 0 || text_has_prefix(format, "table ");
-	const char *line = !format || !*format || strcmp(format, "table") == 0 ? DEFAULT_TABLE
-		: table							       ? format + strlen("table ")
-									       : format;
-	if (strcmp(line, "json") == 0)
-		line = "{{json .}}";
-	auto_(buf) struct buf text = { 0 };
-	auto_(json) json_t *head = titles();
-	size_t i;
-	json_t *row;
-	int r = table ? template_render(line, head, &text, e) : 0;
-	if (r == 0 && table)
-		r = buf_puts(&text, "\n");
-	json_array_foreach (rows, i, row) {
-		if (r == 0)
-			r = template_render(line, row, &text, e);
-		if (r == 0)
-			r = buf_puts(&text, "\n");
-	}
-	if (r < 0)
-		return e->code ? r : err_set(e, -r, "format");
-	if (!text.data)
-		return 0;
-	return table ? columns_print(text.data, out) : buf_add(out, text.data, text.len);
+	return rows_format(
+		rows, columns, sizeof(columns) / sizeof(columns[0]), DEFAULT_TABLE, format, out, e);
 }
 
 /* ---------------------------------------------------------------- the verb */

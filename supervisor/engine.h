@@ -28,6 +28,7 @@ struct event_ring;
 struct http_server;
 struct keeper;
 struct logbatch;
+struct stats_clock;
 struct store;
 struct worker_pool;
 struct upgrade;
@@ -70,11 +71,12 @@ struct engine {
 
 	struct upgrade *upgrade; /* NULL: nothing of that kind */
 	struct http_server *api;
-	struct list containers;	 /* struct container.link, oldest first */
-	struct list creating;	 /* those that are not durable yet: only their names count */
-	struct list execs;	 /* struct exec_session.link */
-	struct list tombs;	 /* exit records of removed containers, a minute each */
-	struct list subscribers; /* struct engine_subscriber.link */
+	struct stats_clock *stats; /* NULL while nobody asks for statistics */
+	struct list containers;	   /* struct container.link, oldest first */
+	struct list creating;	   /* those that are not durable yet: only their names count */
+	struct list execs;	   /* struct exec_session.link */
+	struct list tombs;	   /* exit records of removed containers, a minute each */
+	struct list subscribers;   /* struct engine_subscriber.link */
 	struct event_ring *events;
 	int events_dirfd;  /* <run-root> */
 	struct list debts; /* groups that could not be removed yet, tried again until they are */

@@ -48,7 +48,8 @@ struct api_routes {
 	size_t n;
 };
 extern const struct api_routes api_system_routes, api_container_routes, api_lifecycle_routes,
-	api_stream_routes, api_exec_routes, api_project_routes, api_event_routes, api_upgrade_routes;
+	api_stream_routes, api_exec_routes, api_project_routes, api_event_routes, api_upgrade_routes,
+	api_top_routes, api_stats_routes;
 
 /* Each ends the call. */
 void api_reply_json(struct api_call *call, int status, json_t *body /* taken; NULL: out of memory */);

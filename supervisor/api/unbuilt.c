@@ -14,8 +14,6 @@ static const struct {
 	{ "GET", "/system/df", "disk usage" },
 	{ "POST", "/auth", "registries" },
 	{ "POST", "/session", "image builds" },
-	{ "GET", "/containers/*/top", "the process list of a container" },
-	{ "GET", "/containers/*/stats", "statistics of a container" },
 	{ "GET", "/containers/*/changes", "changes of a container's files" },
 	{ "GET", "/containers/*/export", "exports" },
 	{ "GET HEAD PUT", "/containers/*/archive", "copying files to and from a container" },

@@ -127,3 +127,21 @@ each() { # each COMMAND...: with $docker as every client
 	}
 	each check
 }
+
+@test "events with filters, top, stats" {
+	check() {
+		local since
+		since=$(date +%s.%N)
+		"$docker" exec box true
+		"$docker" kill -s CONT box
+		[ "$("$docker" events --since "$since" --until "$(date +%s.%N)" --filter container=box --filter event=kill --filter event=exec_die \
+			--format '{{json .}}' | jq -r '[.Type, .Action, (.Actor.Attributes | .name, .signal, .exitCode)] | join(" ")' | tr '\n' ' ')" = \
+			"container exec_die box  0 container kill box 18  " ] || return 1
+		"$docker" events --since "$since" --until "$(date +%s.%N)" | grep -qE '^[^ ]+ container kill [0-9a-f]{64} \(image=.*, name=box, signal=18\)$' || return 1
+		[ "$("$docker" top box | awk 'NR == 1 { print $1, $2, $8 } /trap/ { print $2 }' | tr '\n' ' ')" = "UID PID CMD $("$docker" inspect -f '{{.State.Pid}}' box) " ] || return 1
+		"$docker" top box -o pid,comm | grep -q 'sh$' || return 1
+		[ "$("$docker" stats --no-stream --format '{{.Name}} {{.NetIO}}' box)" = "box 0B / 0B" ] || return 1
+		"$docker" stats --no-stream box | grep -qE '^[0-9a-f]{12} +box +[0-9.]+% +[0-9.]+[KM]iB / [0-9.]+GiB' || return 1
+	}
+	each check
+}
