@@ -12,23 +12,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/text.h"
-#include "init/protocol.h"
-
-#define ANSWER_TIME (2 * NS_PER_S)
-
-struct keeper {
-	int sock;
-	uint32_t serial;
-	bool gone, gone_told;
-	bool telling, closed; /* a callback may close us, while its caller still needs the memory */
-	struct keeper_limits limits;
-	struct event *readable, *later; /* NULL without a loop */
-	keeper_exit_fn on_exit;
-	keeper_gone_fn on_gone;
-	void *cookie;
-	struct keeper_exit *queue; /* [head, tail) */
-	size_t head, tail, room;
-};
+#include "supervisor/keeper_private.h"
 
 int keeper_exit_code(const struct keeper_exit *exit)
 {
@@ -167,7 +151,7 @@ static int wait_for(struct keeper *k, short events, int64_t deadline_ns)
 	return n == 0 && clock_mono_ns() >= deadline_ns ? -ETIMEDOUT : 0;
 }
 
-static int send_request(struct keeper *k, const struct keeper_msg *msg, int fd, int64_t deadline_ns)
+int keeper_send(struct keeper *k, const struct keeper_msg *msg, int fd, int64_t deadline_ns)
 {
 	for (;;) {
 		int r = io_send(k->sock, msg, sizeof(*msg), &fd, fd >= 0 ? 1 : 0);
@@ -181,7 +165,8 @@ static int send_request(struct keeper *k, const struct keeper_msg *msg, int fd, 
 	}
 }
 
-static int await_answer(struct keeper *k, uint8_t op, struct keeper_msg *answer, int *fd, int64_t deadline_ns)
+int keeper_await(struct keeper *k, uint8_t op, uint32_t serial, struct keeper_msg *answer, int *fd,
+	int64_t deadline_ns)
 {
 	for (;;) {
 		auto_close int got_fd = -1;
@@ -195,21 +180,30 @@ static int await_answer(struct keeper *k, uint8_t op, struct keeper_msg *answer,
 			continue;
 		}
 		/* Not ours: an exit, or the answer to a question that was given up. */
-		if (answer->op == KEEPER_OP_EXITED || answer->serial != k->serial)
+		if (answer->op == KEEPER_OP_EXITED || answer->serial != serial)
 			continue;
 		if (answer->op != op || answer->status > 0 || answer->status < -4095)
 			return -EPROTO;
 		*fd = take_fd(&got_fd);
-		return answer->status;
+		return 0;
 	}
 }
 
-/* msg is the question and becomes the answer. fd goes with it unless -1; *out_fd (may be NULL) is what comes back. The
- * keeper's own refusals are returned without a text, for the caller to say what they mean here; *said tells. */
-static int ask(struct keeper *k, struct keeper_msg *msg, int fd, int *out_fd, bool *said, struct err *e)
+int keeper_say_no_answer(const struct keeper *k, int r, struct err *e)
+{
+	if (k->gone)
+		return err_say(e, EPIPE, "the keeper is gone");
+	if (r == -ETIMEDOUT)
+		return err_say(e, ETIMEDOUT, "the keeper gave no answer within two seconds");
+	if (r == -EPROTONOSUPPORT || r == -ENOSYS)
+		return err_say(e, -r, "the keeper is older than this program and cannot do this: restart it");
+	return err_set(e, -r, "ask the keeper");
+}
+
+int keeper_ask(struct keeper *k, struct keeper_msg *msg, int fd, int *out_fd, bool *said, struct err *e)
 {
 	auto_close int got_fd = -1;
-	int64_t deadline_ns = clock_mono_ns() + ANSWER_TIME;
+	int64_t deadline_ns = clock_mono_ns() + KEEPER_ANSWER_TIME;
 	uint8_t op = msg->op;
 
 	*said = true;
@@ -218,15 +212,13 @@ static int ask(struct keeper *k, struct keeper_msg *msg, int fd, int *out_fd, bo
 	msg->version = KEEPER_PROTOCOL_VERSION;
 	msg->serial = ++k->serial;
 	struct keeper_msg answer = { .status = 0 };
-	int r = send_request(k, msg, fd, deadline_ns);
+	int r = keeper_send(k, msg, fd, deadline_ns);
 	if (r == 0)
-		r = await_answer(k, op, &answer, &got_fd, deadline_ns);
-	if (k->gone)
-		return err_say(e, EPIPE, "the keeper is gone");
-	if (r == -ETIMEDOUT)
-		return err_say(e, ETIMEDOUT, "the keeper gave no answer within two seconds");
-	if (r == -EPROTONOSUPPORT || r == -ENOSYS)
-		return err_say(e, -r, "the keeper is older than this program and cannot do this: restart it");
+		r = keeper_await(k, op, k->serial, &answer, &got_fd, deadline_ns);
+	if (r == 0)
+		r = answer.status;
+	if (k->gone || r == -ETIMEDOUT || r == -EPROTONOSUPPORT || r == -ENOSYS)
+		return keeper_say_no_answer(k, r, e);
 	*said = false;
 	*msg = answer;
 	if (r == 0 && out_fd)
@@ -256,7 +248,7 @@ static int say_hello(struct keeper *k, struct err *e)
 {
 	struct keeper_msg msg = { .op = KEEPER_OP_HELLO };
 	bool said;
-	int r = ask(k, &msg, -1, NULL, &said, e);
+	int r = keeper_ask(k, &msg, -1, NULL, &said, e);
 	if (r < 0)
 		return said ? r : err_set(e, -r, "greet the keeper");
 	const struct keeper_msg_hello *h = &msg.u.hello;
@@ -327,6 +319,7 @@ void keeper_free(struct keeper *k)
 	if (k->later)
 		event_free(k->later);
 	k->readable = k->later = NULL;
+	keeper_fetch_end(k);
 	own_close(&k->sock);
 	k->closed = true;
 	if (k->telling)
@@ -344,7 +337,7 @@ int keeper_ready(struct keeper *k, struct err *e)
 {
 	struct keeper_msg msg = { .op = KEEPER_OP_READY };
 	bool said;
-	int r = ask(k, &msg, -1, NULL, &said, e);
+	int r = keeper_ask(k, &msg, -1, NULL, &said, e);
 	return r < 0 && !said ? err_set(e, -r, "tell the keeper that we are ready") : r;
 }
 
@@ -352,7 +345,7 @@ int keeper_stopping(struct keeper *k, int status, struct err *e)
 {
 	struct keeper_msg msg = { .op = KEEPER_OP_STOPPING, .status = status };
 	bool said;
-	int r = ask(k, &msg, -1, NULL, &said, e);
+	int r = keeper_ask(k, &msg, -1, NULL, &said, e);
 	return r < 0 && !said ? err_set(e, -r, "tell the keeper that we end") : r;
 }
 
@@ -360,7 +353,7 @@ int keeper_replace(struct keeper *k, int image_fd, struct err *e)
 {
 	struct keeper_msg msg = { .op = KEEPER_OP_REPLACE };
 	bool said;
-	int r = ask(k, &msg, image_fd, NULL, &said, e);
+	int r = keeper_ask(k, &msg, image_fd, NULL, &said, e);
 	if (r == 0 || said)
 		return r;
 	if (r == -EINVAL)
@@ -379,7 +372,7 @@ int keeper_watch(struct keeper *k, pid_t pid, uint64_t start_ticks, struct err *
 	struct keeper_msg msg = { .op = KEEPER_OP_WATCH,
 		.u.slot = { .pid = pid, .start_ticks = start_ticks } };
 	bool said;
-	int r = ask(k, &msg, -1, NULL, &said, e);
+	int r = keeper_ask(k, &msg, -1, NULL, &said, e);
 	if (r == 0 || said)
 		return r;
 	if (r == -ENOSPC)
@@ -394,7 +387,7 @@ int keeper_ack(struct keeper *k, pid_t pid, uint64_t start_ticks, struct err *e)
 {
 	struct keeper_msg msg = { .op = KEEPER_OP_ACK, .u.slot = { .pid = pid, .start_ticks = start_ticks } };
 	bool said;
-	int r = ask(k, &msg, -1, NULL, &said, e);
+	int r = keeper_ask(k, &msg, -1, NULL, &said, e);
 	if (r == 0 || said)
 		return r;
 	if (r == -ENOENT)
@@ -403,35 +396,42 @@ int keeper_ack(struct keeper *k, pid_t pid, uint64_t start_ticks, struct err *e)
 	return err_set(e, -r, "acknowledge the exit of process %d", (int)pid);
 }
 
+struct slots {
+	struct keeper *keeper;
+	struct keeper_exit *all;
+	size_t n, room;
+};
+
+static int add_slot(void *cookie, const struct keeper_msg *msg, bool again)
+{
+	struct slots *s = cookie;
+
+	if (!again && s->n == s->room) {
+		size_t room = s->room ? 2 * s->room : 16;
+		struct keeper_exit *more = reallocarray(s->all, room, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		s->all = more;
+		s->room = room;
+	}
+	s->n += !again;
+	s->all[s->n - 1] = from_slot(&msg->u.slot); /* again: it may have ended meanwhile */
+	unqueue_exit(s->keeper, msg->u.slot.pid, msg->u.slot.start_ticks); /* told once: by this */
+	return 0;
+}
+
 int keeper_slots(struct keeper *k, struct keeper_exit **out, size_t *out_n, struct err *e)
 {
-	auto_free struct keeper_exit *all = NULL;
-	size_t n = 0, room = 0;
-	uint32_t cursor = 0;
+	struct slots s = { .keeper = k };
+	struct keeper_walk w = { .entry = add_slot, .cookie = &s };
+	int r = keeper_walk(k, KEEPER_OP_SLOT, &w, e);
 
-	for (;;) {
-		struct keeper_msg msg = { .op = KEEPER_OP_SLOT, .cursor = cursor };
-		bool said;
-		int r = ask(k, &msg, -1, NULL, &said, e);
-		if (r == -ENOENT && !said)
-			break;
-		if (r < 0)
-			return said ? r : err_set(e, -r, "read the keeper's exit slots");
-		if (msg.cursor <= cursor)
-			return err_say(e, EPROTO, "read the keeper's exit slots: they do not end");
-		cursor = msg.cursor;
-		if (n == room) {
-			room = room ? 2 * room : 16;
-			struct keeper_exit *more = reallocarray(all, room, sizeof(*more));
-			if (!more)
-				return err_set(e, ENOMEM, "read the keeper's exit slots");
-			all = more;
-		}
-		all[n++] = from_slot(&msg.u.slot);
-		unqueue_exit(k, msg.u.slot.pid, msg.u.slot.start_ticks); /* told once: by this */
+	if (r < 0) {
+		free(s.all);
+		return err_wrap(e, r, "read the keeper's exit slots");
 	}
-	*out = take_ptr(&all);
-	*out_n = n;
+	*out = s.all;
+	*out_n = s.n;
 	return 0;
 }
 
@@ -439,93 +439,6 @@ int keeper_reap_hint(struct keeper *k, struct err *e)
 {
 	struct keeper_msg msg = { .op = KEEPER_OP_REAP };
 	bool said;
-	int r = ask(k, &msg, -1, NULL, &said, e);
+	int r = keeper_ask(k, &msg, -1, NULL, &said, e);
 	return r < 0 && !said ? err_set(e, -r, "ask the keeper to reap") : r;
-}
-
-/* ---- descriptors */
-
-/* One request about a name; what is for the error text. */
-static int ask_name(struct keeper *k, enum keeper_op op, const char *what, const char *name, int fd,
-	int *out_fd, struct err *e)
-{
-	struct keeper_msg msg = { .op = (uint8_t)op };
-	size_t len = strlen(name);
-	bool said;
-
-	if (len > KEEPER_NAME_MAX)
-		return err_say(
-			e, EINVAL, "%s '%s': the name is longer than %d bytes", what, name, KEEPER_NAME_MAX);
-	memcpy(msg.u.name, name, len);
-	int r = ask(k, &msg, fd, out_fd, &said, e);
-	if (r == 0 || said)
-		return r;
-	if (r == -EINVAL)
-		return err_say(e, EINVAL, "%s '%s': not a name of [A-Za-z0-9._:@+-]", what, name);
-	if (r == -ENOENT)
-		return err_say(e, ENOENT, "%s '%s': the keeper has no descriptor of this name", what, name);
-	if (r == -ENOSPC)
-		return err_say(e, ENOSPC, "%s '%s': the keeper's table of %u descriptors is full", what, name,
-			k->limits.descriptors);
-	return err_set(e, -r, "%s '%s'", what, name);
-}
-
-int keeper_put_fd(struct keeper *k, const char *name, int fd, struct err *e)
-{
-	if (fd < 0)
-		return err_set(e, EBADF, "keep descriptor '%s'", name);
-	return ask_name(k, KEEPER_OP_PUT, "keep descriptor", name, fd, NULL, e);
-}
-
-int keeper_get_fd(struct keeper *k, const char *name, struct err *e)
-{
-	int fd = -1;
-	int r = ask_name(k, KEEPER_OP_GET, "take descriptor", name, -1, &fd, e);
-	if (r == 0 && fd < 0)
-		return err_say(e, EPROTO, "take descriptor '%s': none came with the answer", name);
-	return r < 0 ? r : fd;
-}
-
-int keeper_drop_fd(struct keeper *k, const char *name, struct err *e)
-{
-	return ask_name(k, KEEPER_OP_DROP, "drop descriptor", name, -1, NULL, e);
-}
-
-void keeper_names_free(char **names)
-{
-	for (size_t i = 0; names && names[i]; i++)
-		free(names[i]);
-	free(names);
-}
-
-int keeper_list_fds(struct keeper *k, char ***out, struct err *e)
-{
-	auto_(keeper_names) char **all = calloc(1, sizeof(*all));
-	size_t n = 0;
-	uint32_t cursor = 0;
-
-	if (!all)
-		return err_set(e, ENOMEM, "list the keeper's descriptors");
-	for (;;) {
-		struct keeper_msg msg = { .op = KEEPER_OP_LIST, .cursor = cursor };
-		bool said;
-		int r = ask(k, &msg, -1, NULL, &said, e);
-		if (r == -ENOENT && !said)
-			break;
-		if (r < 0)
-			return said ? r : err_set(e, -r, "list the keeper's descriptors");
-		if (msg.cursor <= cursor || !memchr(msg.u.name, '\0', sizeof(msg.u.name)))
-			return err_say(e, EPROTO, "list the keeper's descriptors: the answer makes no sense");
-		cursor = msg.cursor;
-		char **more = reallocarray(all, n + 2, sizeof(*more));
-		if (!more)
-			return err_set(e, ENOMEM, "list the keeper's descriptors");
-		all = more;
-		all[n + 1] = NULL;
-		all[n] = strdup(msg.u.name);
-		if (!all[n++])
-			return err_set(e, ENOMEM, "list the keeper's descriptors");
-	}
-	*out = take_ptr(&all);
-	return 0;
 }

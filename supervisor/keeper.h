@@ -93,6 +93,10 @@ int keeper_reap_hint(struct keeper *k, struct err *e);
 int keeper_put_fd(struct keeper *k, const char *name, int fd, struct err *e);
 /* Returns the descriptor; -ENOENT: no such name. */
 int keeper_get_fd(struct keeper *k, const char *name, struct err *e);
+/* Take all of these (NULL-terminated) at once: keeper_get_fd() then gives each of them, once, without asking, until
+ * keeper_fetch_end() closes what nobody wanted. A name that the keeper does not have is no error here. */
+int keeper_fetch(struct keeper *k, char *const *names, struct err *e);
+void keeper_fetch_end(struct keeper *k);
 int keeper_drop_fd(struct keeper *k, const char *name, struct err *e);
 /* All names, a NULL-terminated vector: keeper_names_free(). */
 int keeper_list_fds(struct keeper *k, char ***out, struct err *e);

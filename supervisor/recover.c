@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -131,6 +132,10 @@ static void undo_start(struct container *c)
 /* An exec of the dead supervisor has nobody to read it or to wait for it. */
 static void end_execs(struct container *c)
 {
+	struct stat st;
+
+	if (fstat(c->group.dirfd, &st) == 0 && st.st_nlink == 2)
+		return; /* kernfs counts: no group is below it */
 	int fd = c->group.dirfd >= 0 ? openat(c->group.dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
@@ -150,8 +155,8 @@ static void end_execs(struct container *c)
 	closedir(d);
 }
 
-/* 1: it lives and is ours again. */
-static int take_up(struct container *c)
+/* 1: it lives and is ours again. watched: the keeper has a slot for it. */
+static int take_up(struct container *c, bool watched)
 {
 	struct actual *a = &c->actual;
 	struct err e;
@@ -161,15 +166,15 @@ static int take_up(struct container *c)
 	c->pidfd = proc_open(a->pid, a->start_ticks);
 	if (cgroup_open(c->engine->cgroups, c->id, &c->group, &e) < 0)
 		c->group = (struct cgroup){ .dirfd = -1 };
-	if (stdio_adopt(c, &e) < 0 || store_load_spec(c, &e) < 0)
-		log_warn("taken-up-in-part", "container=%.12s err=\"%s\" action=\"no exec, no output\"",
-			c->id, e.text);
+	if (stdio_adopt(c, &e) < 0)
+		log_warn(
+			"taken-up-in-part", "container=%.12s err=\"%s\" action=\"no output\"", c->id, e.text);
 	if (c->stdio)
 		stdio_start(c);
 	if (c->pidfd < 0)
 		return 0; /* dead: its slot says how */
 	end_execs(c);
-	if (keeper_watch(c->engine->keeper, a->pid, a->start_ticks, &e) < 0) {
+	if (!watched && keeper_watch(c->engine->keeper, a->pid, a->start_ticks, &e) < 0) {
 		log_error("not-watched", "container=%.12s err=\"%s\" action=end", c->id, e.text);
 		kill_process(c);
 		return 0;
@@ -191,7 +196,7 @@ static const struct keeper_exit *slot_of(const struct container *c, const struct
 /* What has a slot and died since the slots were read is told by the keeper, as any exit is. */
 static void recover_run(struct container *c, const struct keeper_exit *slot)
 {
-	int alive = take_up(c);
+	int alive = take_up(c, slot != NULL);
 
 	if (slot && slot->exited)
 		container_on_exit(c, slot);
@@ -266,19 +271,30 @@ static bool belongs_to_a_run(struct engine *en, const char *name)
 	return c && c->actual.running && !c->actual.restarting;
 }
 
-static void drop_strays(struct engine *en)
+/* What is kept for nobody is dropped. The rest is taken now, all at once: each taken when its turn comes would be a round trip
+ * to the keeper, hundreds of them in a row. */
+static void sort_kept(struct engine *en)
 {
-	char **names = NULL;
+	auto_(keeper_names) char **names = NULL;
 	struct err e;
 
 	if (keeper_list_fds(en->keeper, &names, &e) < 0) {
 		log_warn("strays", "err=\"%s\" action=\"leave them\"", e.text);
 		return;
 	}
-	for (char **n = names; *n; n++)
-		if (!belongs_to_a_run(en, *n))
-			(void)keeper_drop_fd(en->keeper, *n, NULL); /* gone is gone */
-	keeper_names_free(names);
+	char **kept = names;
+	for (char **n = names; *n; n++) {
+		char *name = *n;
+		*n = NULL;
+		if (belongs_to_a_run(en, name)) {
+			*kept++ = name;
+			continue;
+		}
+		(void)keeper_drop_fd(en->keeper, name, NULL); /* gone is gone */
+		free(name);
+	}
+	if (keeper_fetch(en->keeper, names, &e) < 0)
+		log_warn("kept", "err=\"%s\" action=\"ask for each\"", e.text);
 }
 
 static void remove_stray_groups(struct engine *en)
@@ -311,7 +327,7 @@ int recover_containers(struct engine *en, struct err *e)
 	list_each (struct container, c, &en->containers, link)
 		runs_load(c);
 	remove_stray_groups(en);
-	drop_strays(en);
+	sort_kept(en);
 	for (size_t i = 0; i < n; i++) {
 		bool known = false;
 		list_each (struct container, c, &en->containers, link)
@@ -326,5 +342,6 @@ int recover_containers(struct engine *en, struct err *e)
 		recover_one(c, slots, n);
 	stdio_sweep_batch(en);
 	recover_trash(en);
+	keeper_fetch_end(en->keeper);
 	return 0;
 }

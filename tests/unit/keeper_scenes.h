@@ -323,17 +323,121 @@ static void scene_full(void)
 	leave(0);
 }
 
-static int count_keeper_descriptors(void)
+static int count_descriptors(pid_t pid)
 {
 	char path[64];
 	int n = 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)getppid());
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	DIR *d = opendir(path);
 	NEED(d);
 	for (struct dirent *entry; (entry = readdir(d));)
 		n += entry->d_name[0] != '.';
 	(void)closedir(d);
 	return n;
+}
+
+/* A descriptor that can be told from others: its size. */
+static off_t size_of(int fd)
+{
+	struct stat st;
+	NEED(fd >= 0 && fstat(fd, &st) == 0);
+	return st.st_size;
+}
+
+/* Tables with holes, read and taken many at a time. */
+static void scene_many(void)
+{
+	enum { N = 300 };
+	char name[N + 2][16];
+	char *wanted[N + 2] = { NULL };
+	size_t left = 0;
+	connect_keeper();
+	for (int i = 0; i < N; i++) {
+		auto_close int fd = memfd_create("many", MFD_CLOEXEC);
+		NEED(fd >= 0 && ftruncate(fd, 1000 + i) == 0);
+		(void)snprintf(name[i], sizeof(name[i]), "many.%d", i);
+		NEED_OK(keeper_put_fd(scene.keeper, name[i], fd, &said));
+	}
+	for (int i = 0; i < N; i++) {
+		if (i % 7 == 0 || (i > 20 && i < 200) || i == N - 1)
+			NEED_OK(keeper_drop_fd(scene.keeper, name[i], &said));
+		else
+			wanted[left++] = name[i];
+	}
+	char **names = NULL;
+	NEED_OK(keeper_list_fds(scene.keeper, &names, &said));
+	for (size_t i = 0; i < left; i++)
+		NEED(names[i] && strcmp(names[i], wanted[i]) == 0);
+	NEED(!names[left]);
+	keeper_names_free(names);
+
+	int before = count_descriptors(getpid());
+	wanted[left] = strcpy(name[N], "many.missing"); /* no error */
+	NEED_OK(keeper_fetch(scene.keeper, wanted, &said));
+	for (size_t i = 0; i < left; i += 2) {
+		auto_close int fd = keeper_get_fd(scene.keeper, wanted[i], &said);
+		NEED(size_of(fd) == 1000 + atoi(wanted[i] + 5));
+	}
+	auto_close int again =
+		keeper_get_fd(scene.keeper, wanted[0], &said); /* asked for: it was given once */
+	NEED(size_of(again) == 1000 + atoi(wanted[0] + 5));
+	NEED(keeper_get_fd(scene.keeper, "many.missing", &said) == -ENOENT);
+	keeper_fetch_end(scene.keeper);
+	NEED(count_descriptors(getpid()) == before + 1); /* what nobody wanted is closed */
+	leave(0);
+}
+
+/* Exits in the middle of reading the slots: each told once, by that or from the loop. */
+static void scene_dying(void)
+{
+	enum { N = 60 };
+	int gate[2];
+	uint64_t start[N];
+	pid_t pid[N];
+	bool told[N] = { false }, forgotten[N] = { false };
+	connect_keeper();
+	NEED(pipe2(gate, O_CLOEXEC) == 0);
+	for (int i = 0; i < N; i++) {
+		pid[i] = clone_child(gate[0], i, &start[i]);
+		NEED_OK(keeper_watch(scene.keeper, pid[i], start[i], &said));
+	}
+	for (int i = 5; i < 50; i += i % 2 ? 2 : 3) { /* holes */
+		NEED_OK(keeper_ack(scene.keeper, pid[i], start[i], &said));
+		forgotten[i] = true;
+	}
+	for (int i = 0; i < N; i++) {
+		if (i % 4 == 3)
+			continue;
+		struct keeper_exit *all;
+		size_t n;
+		if (i % 4 == 0) {
+			char bytes[4] = "";
+			NEED(write(gate[1], bytes, 4) == 4);
+		}
+		NEED_OK(keeper_slots(scene.keeper, &all, &n, &said));
+		for (size_t k = 0; k < n; k++)
+			for (int j = 0; j < N && all[k].exited; j++)
+				if (all[k].pid == pid[j]) {
+					NEED(all[k].value == j);
+					told[j] = true;
+				}
+		free(all);
+	}
+	int64_t until = clock_mono_ns() + 10 * NS_PER_S;
+	for (int missing = 1; missing;) {
+		NEED(clock_mono_ns() < until);
+		(void)event_base_loop(scene.base, EVLOOP_NONBLOCK);
+		for (; scene.n_exits; scene.n_exits--)
+			for (int j = 0; j < N; j++)
+				if (scene.exits[scene.n_exits - 1].pid == pid[j]) {
+					NEED(!told[j] && scene.exits[scene.n_exits - 1].value == j);
+					told[j] = true;
+				}
+		missing = 0;
+		for (int j = 0; j < N; j++)
+			missing += !forgotten[j] && !told[j];
+	}
+	leave(0);
 }
 
 /* What a supervisor starts with. */
@@ -345,7 +449,7 @@ static void scene_start(void)
 	const struct keeper_limits *l = keeper_limits(scene.keeper);
 	NEED(l->nofile_soft == 500 && l->nofile_hard == 1000 && l->starts == 1 && l->stop_signal == 0);
 	NEED(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 1000);
-	NEED(count_keeper_descriptors() == 6); /* 0-2, signals, socket, image: nothing of its starter's */
+	NEED(count_descriptors(getppid()) == 6); /* 0-2, signals, socket, image: nothing of its starter's */
 	NEED(getsid(0) == getpid() && getsid(getppid()) != getpid());
 	(void)snprintf(comm, sizeof(comm), "/proc/%d/comm", (int)getppid());
 	char text[32];
@@ -611,7 +715,7 @@ static void scene_garbage(void)
 			(void)ask_raw(KEEPER_PROTOCOL_VERSION, KEEPER_OP_READY, NULL, 0);
 	}
 	(void)ask_raw(KEEPER_PROTOCOL_VERSION, KEEPER_OP_READY, NULL, 0); /* all before it has been done */
-	int open_fds = count_keeper_descriptors();
+	int open_fds = count_descriptors(getppid());
 	int kept = 0;
 	struct keeper_msg msg = { .version = KEEPER_PROTOCOL_VERSION, .op = KEEPER_OP_LIST, .serial = 4711 };
 	for (;; kept++) {
@@ -780,7 +884,8 @@ static const struct {
 	{ "full", scene_full }, { "start", scene_start }, { "signals", scene_signals },
 	{ "wish", scene_wish }, { "gone", scene_gone }, { "sealed", scene_sealed },
 	{ "replace", scene_replace }, { "deaf", scene_deaf }, { "garbage", scene_garbage },
-	{ "flood", scene_flood }, { "idle", scene_idle }, { "pid1", scene_pid1 } };
+	{ "flood", scene_flood }, { "idle", scene_idle }, { "pid1", scene_pid1 }, { "many", scene_many },
+	{ "dying", scene_dying } };
 
 static int supervise(int argc, char **argv)
 {

@@ -111,6 +111,8 @@ static void odd_start(void)
 SCENE_TEST(slots, NULL)
 SCENE_TEST(survive, odd_start)
 SCENE_TEST(full, few_descriptors)
+SCENE_TEST(many, NULL)
+SCENE_TEST(dying, NULL)
 SCENE_TEST(start, odd_start)
 SCENE_TEST(replace, NULL)
 SCENE_TEST(deaf, NULL)
@@ -328,6 +330,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_survive),
 		cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_dying),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_wish),
