@@ -40,7 +40,7 @@ struct container {
 	char name[CONTAINER_NAME_MAX + 1]; /* without the slash */
 	int64_t created_ns;
 	struct config *config; /* the create body, parsed */
-	struct spec *spec;     /* as it was started; NULL while nothing runs */
+	struct spec *spec;     /* of a start, and of a run that has seen an exec; else NULL */
 	struct desired desired;
 	struct actual actual;
 	struct result *result;	/* to be written, or just read; else NULL */

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "runtime/exec.h"
+#include "runtime/spec.h"
 #include "supervisor/answers.h"
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
@@ -256,6 +257,7 @@ static void on_running(struct start_job *job)
 
 	(void)state_set_running(&c->actual, job->released_ns, job->released_mono_ns);
 	c->actual.unsaid |= EVENTS_START;
+	spec_free(take_ptr(&c->spec)); /* an exec finds it in the run root */
 	container_save_state(c);
 	fault_point("supervisor.running");
 	answers_move(&answers, &job->answers);

@@ -9,6 +9,7 @@
 #include "supervisor/detach.h"
 #include "supervisor/events.h"
 #include "supervisor/exec_run.h"
+#include "supervisor/store.h"
 
 #define COLLECT_NS (300 * NS_PER_S) /* an ended exec stays for one to two of these */
 
@@ -23,16 +24,17 @@ static void session_free(struct exec_session *x)
 
 /* ---------------------------------------------------------------- create */
 
-static int check_takes_exec(const struct container *c, struct err *e)
+/* What the program was started with is read when somebody asks for the first time: most containers never see an exec. */
+static int check_takes_exec(struct container *c, struct err *e)
 {
 	if (c->actual.restarting)
 		return err_say(
 			e, EBUSY, "Container %s is restarting, wait until the container is running", c->id);
-	if (!c->actual.running || c->pidfd < 0 || c->exit || !c->spec)
+	if (!c->actual.running || c->pidfd < 0 || c->exit || c->start)
 		return err_say(e, EBUSY, "container %s is not running", c->id);
 	if (c->actual.paused)
 		return err_say(e, EBUSY, "Container %s is paused, unpause the container before exec", c->id);
-	return 0;
+	return c->spec ? 0 : store_load_spec(c, e);
 }
 
 static int check_strings(const json_t *body, const char *key, struct err *e)
