@@ -109,11 +109,12 @@ $(B)/rt: tests/bench/rt.c tests/support/sample.h $(LIB)
 $(B)/bench: tests/bench/bench.c tests/bench/floor.c tests/bench/floor.h tests/support/sample.h $(LIB)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ tests/bench/bench.c tests/bench/floor.c $(LIB) $(LIBS)
 
+BENCHES := $(B)/bench_log $(B)/bench_recover $(B)/bench_restart
+$(BENCHES): $(B)/bench_%: tests/bench/bench_%.c tests/bench/measure.c tests/bench/measure.h $(LIB)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< tests/bench/measure.c $(LIB) $(LIBS)
+
 .PHONY: units
 units: $(UNIT) $(FUZZ:%=$(B)/fuzz/replay_%)
-
-$(B)/bench_log: tests/bench/bench_log.c $(LIB)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(LIBS)
 
 # Small programs that the integration suite runs inside and outside of containers: static, so that any root will do.
 TOOLS := $(patsubst tests/tool/%.c,$(B)/tool/%,$(wildcard tests/tool/*.c))
@@ -155,7 +156,7 @@ soak: deps
 fuzz: deps
 	@tests/fuzz/run $(B) $(N)
 bench: deps
-	@$(MAKE) -s all $(B)/bench $(B)/bench_log $(B)/tool/lines
+	@$(MAKE) -s all $(B)/bench $(BENCHES) $(B)/tool/lines $(B)/tool/stamp
 	@tests/bench/run $(B)
 lint:
 	@tests/lint
