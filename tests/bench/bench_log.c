@@ -3,7 +3,7 @@
  * with a time stamp.
  *
  *   floor    a reader of the pipe in blocks of 64 KiB that stamps each line and writes
- *   api      a container of a running daemon, from its start to its end; the log file is counted
+ *   api      a container of a running daemon, from its start to its end; the log file is counted, and not rotated for that
  *
  * usage (root): bench_log SOCKET ROOT WRITER LINES ROUNDS     WRITER is build/tool/lines; ROOT has it as /bin/lines
  * Prints medians and lines per second.
@@ -122,7 +122,8 @@ static int64_t api_once(const char *at_once)
 	struct err e;
 
 	(void)snprintf(body, sizeof(body),
-		"{\"Image\":\"dir:%s\",\"Cmd\":[\"/bin/lines\",\"%s\",\"%s\"],\"HostConfig\":{\"NetworkMode\":\"none\",\"SecurityOpt\":[\"seccomp=unconfined\"]},"
+		"{\"Image\":\"dir:%s\",\"Cmd\":[\"/bin/lines\",\"%s\",\"%s\"],\"HostConfig\":{\"NetworkMode\":\"none\",\"SecurityOpt\":[\"seccomp=unconfined\"],"
+		"\"LogConfig\":{\"Config\":{\"max-size\":\"-1\"}}},"
 		"\"Berth\":{\"Root\":\"shared\"}}",
 		root, lines, at_once);
 	measure_call(sock, "POST", "/containers/create?name=bench-log", body, &answer);
