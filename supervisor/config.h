@@ -11,6 +11,7 @@
  *            {"Upper": "disk"|"tmpfs", "Root": "overlay"|"shared",
  *             "UserMaps": {"Uid": [{"ContainerID", "HostID", "Size"}], "Gid": [...]},
  *             "StopGraceNs": integer                     compose's exact stop_grace_period
+ *             "Oci": {"Id": "x", "Spec": "config.json"}  what runs is exactly this; Docker's members only describe it
  *             "Volumes": {"/target": "name"}}            names config_complete() gave to anonymous volumes
  * Units:   bytes, microseconds, seconds, as the members' names have them. Unset numbers are SPEC_UNSET.
  * Owns:    every pointer lives in .arena or .doc; config_free() gives back both.
@@ -33,6 +34,7 @@
 #define CONFIG_STOP_TIMEOUT_S 10
 #define CONFIG_SHM_BYTES      (INT64_C(64) << 20)
 #define CONFIG_MEMORY_MIN     (INT64_C(6) << 20)
+#define CONFIG_OCI_ID_MAX     128
 
 enum config_restart {
 	CONFIG_RESTART_NO,
@@ -149,6 +151,9 @@ struct config {
 	struct config_io_device *io_devices;
 	size_t n_io_devices;
 
+	const char *oci_id;   /* the name that libcontainerd's verbs know it by; NULL: made Docker's way */
+	const char *oci_spec; /* a config.json, whose paths are absolute */
+
 	enum config_upper upper;
 	enum config_root root;
 	enum config_log log;
@@ -181,6 +186,8 @@ int config_update(const struct config *c, const json_t *update, struct config **
 void config_changed_resources(const struct config *from, const struct config *to, struct spec_resources *out);
 /* The image of an oci-bundle: points into the spec, which must outlive out. */
 void config_image_from_spec(const struct spec *bundle, struct config_image *out);
+/* What oci_spec says, checked; its cgroupsPath is left out. */
+int config_parse_oci(const char *text, struct spec **out, struct err *e);
 void config_free(struct config *c);
 
 /* For the store: a borrowed create body. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/text.h"
 #include "supervisor/config_parts.h"
 
 static const struct field map_fields[] = {
@@ -53,6 +54,47 @@ static int read_user_maps(const json_t *berth, struct config *c, struct err *e)
 	return r;
 }
 
+int config_parse_oci(const char *text, struct spec **out, struct err *e)
+{
+	auto_(spec) struct spec *s = NULL;
+	int r = spec_parse(text, strlen(text), NULL, &s, e);
+	if (r == 0)
+		r = spec_validate(s, e);
+	if (r < 0)
+		return r;
+	s->cgroups_path = NULL; /* where containers live is ours to say */
+	*out = take_ptr(&s);
+	return 0;
+}
+
+/* Read here only to find what is wrong with it before anything is made. */
+static int check_spec(const char *text, struct err *e)
+{
+	auto_(spec) struct spec *s = NULL;
+	int r = config_parse_oci(text, &s, e);
+	return r < 0 ? err_wrap(e, r, "Berth.Oci.Spec") : 0;
+}
+
+static int read_oci(const json_t *berth, struct config *c, struct err *e)
+{
+	json_t *oci = NULL;
+	const char *id = NULL, *text = NULL;
+	int r = json_get_object(berth, "Berth", "Oci", &oci, e);
+	if (r < 0 || !oci)
+		return r;
+	if ((r = json_get_string(oci, "Berth.Oci", "Id", &id, e)) < 0 ||
+		(r = json_get_string(oci, "Berth.Oci", "Spec", &text, e)) < 0)
+		return r;
+	if (!id || !text_is_name(id) || strlen(id) > CONFIG_OCI_ID_MAX)
+		return err_say(e, EINVAL, "Berth.Oci.Id: must be [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most %d",
+			CONFIG_OCI_ID_MAX);
+	if (!text)
+		return err_say(e, EINVAL, "Berth.Oci.Spec: missing");
+	c->oci_id = id;
+	c->oci_spec = text;
+	return check_spec(text, e);
+}
+
 int config_read_berth(const json_t *body, struct config *c, struct err *e)
 {
 	static const char *const uppers[] = { [CONFIG_UPPER_DISK] = "disk", [CONFIG_UPPER_TMPFS] = "tmpfs" };
@@ -72,6 +114,8 @@ int config_read_berth(const json_t *body, struct config *c, struct err *e)
 		r = read_word(berth, "Logs", logs, &in_memory, e);
 	if (r == 0)
 		r = read_user_maps(berth, c, e);
+	if (r == 0)
+		r = read_oci(berth, c, e);
 	if (r == 0)
 		r = json_get_int(berth, "Berth", "StopGraceNs", 0, INT64_MAX, &c->stop_grace_ns, e);
 	c->upper = (enum config_upper)upper;

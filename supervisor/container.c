@@ -107,6 +107,9 @@ void container_free(struct container *c)
 	list_remove(&c->link);
 	logfollow_forget(c);
 	store_release(c);
+	if (c->held)
+		launch_done(c->held); /* the keeper has it too */
+	free(c->held);
 	stdio_leave(c);
 	container_close_process(c);
 	restart_cancel(c);
@@ -166,6 +169,8 @@ static int complete_config(struct container *c, const json_t *body, struct err *
 
 	if (r < 0)
 		return r;
+	if (c->config->oci_spec)
+		return config_complete(c->config, c->id, NULL, e);
 	if ((r = rootfs_resolve(c->config->image, &root, e)) < 0)
 		return r;
 	if (root.bundle)
@@ -216,29 +221,25 @@ static void created(void *cookie, int r, const struct err *e)
 	x.done(x.cookie, r, e);
 }
 
-int container_create(struct engine *en, const char *name, const json_t *body, struct container **out,
-	json_t **warnings, done_fn done, void *cookie, struct err *e)
+/* What it is to be, and its place in the run root. */
+static int new_record(struct engine *en, const char *id, const char *name, const json_t *body,
+	struct container **out, struct err *e)
 {
-	auto_(json) json_t *list = json_array();
-	auto_free struct creation *x = malloc(sizeof(*x));
-	char id[TEXT_ID_LEN + 1];
-	int r = text_random_id(id);
+	char random[TEXT_ID_LEN + 1];
+	int r = id ? 0 : text_random_id(random);
 
-	if (r < 0 || !list || !x)
-		return err_set(e, r < 0 ? -r : ENOMEM, "make container id");
+	if (r < 0)
+		return err_set(e, -r, "make container id");
 	if (en->stopping)
 		return err_say(e, EBUSY, "the daemon is stopping");
-	struct container *c = container_new(en, id);
+	struct container *c = container_new(en, id ? id : random);
 	if (!c)
 		return err_set(e, ENOMEM, "create container");
 	if ((r = container_set_name(c, name, e)) < 0 || (r = complete_config(c, body, e)) < 0) {
 		container_free(c);
 		return r;
 	}
-	if (add_warnings(c->config, list) < 0)
-		r = err_set(e, ENOMEM, "create container");
-	if (r == 0)
-		r = store_add(c, e);
+	r = store_add(c, e);
 	fault_point("supervisor.added");
 	c->actual.unsaid = EVENTS_CREATE;
 	if (r < 0 || (r = store_save_state(c, e)) < 0) {
@@ -246,6 +247,24 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 		return r;
 	}
 	fault_point("supervisor.create");
+	*out = c;
+	return 0;
+}
+
+int container_create(struct engine *en, const char *name, const json_t *body, struct container **out,
+	json_t **warnings, done_fn done, void *cookie, struct err *e)
+{
+	auto_(json) json_t *list = json_array();
+	auto_free struct creation *x = malloc(sizeof(*x));
+	struct container *c;
+	int r = list && x ? new_record(en, NULL, name, body, &c, e) : err_set(e, ENOMEM, "create container");
+
+	if (r < 0)
+		return r;
+	if (add_warnings(c->config, list) < 0) {
+		drop_creation(c);
+		return err_set(e, ENOMEM, "create container");
+	}
 	c->fresh = true;
 	list_append(&en->creating, &c->link);
 	*x = (struct creation){ c, done, cookie };
@@ -253,6 +272,47 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 	*out = c;
 	*warnings = take_ptr(&list);
 	return 0;
+}
+
+int container_make(struct engine *en, const char *id, const char *name, const json_t *body,
+	struct container **out, struct err *e)
+{
+	struct container *c;
+
+	if (id && container_by_id(en, id))
+		return err_say(e, EEXIST, "Conflict. The container id \"%s\" is already in use", id);
+	int r = new_record(en, id, name, body, &c, e);
+	if (r < 0)
+		return r;
+	c->unannounced = true;
+	list_append(&en->containers, &c->link);
+	*out = c;
+	return 0;
+}
+
+static void acknowledged(void *cookie, int r, const struct err *e)
+{
+	struct creation x = *(struct creation *)cookie;
+
+	free(cookie);
+	fault_point("supervisor.created");
+	x.c->fresh = false;
+	if (r == 0) {
+		x.c->unannounced = false;
+		events_announce(x.c);
+	}
+	x.done(x.cookie, r, e);
+}
+
+void container_acknowledge(struct container *c, done_fn done, void *cookie)
+{
+	struct creation *x = malloc(sizeof(*x));
+
+	if (!x)
+		abort();
+	*x = (struct creation){ c, done, cookie };
+	c->fresh = true; /* from here on there is something to write */
+	store_commit(c, STORE_CONFIG | STORE_DESIRED | (c->result ? STORE_RESULT : 0), acknowledged, x);
 }
 
 int container_resize(struct container *c, unsigned width, unsigned height, struct err *e)

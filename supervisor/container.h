@@ -49,10 +49,13 @@ struct container {
 	bool in_trash;		/* only what is left of it is to be deleted */
 	bool has_state;		/* when loaded: the run root has a record of this boot */
 
-	struct cgroup group;			/* closed while nothing runs */
-	int freeze_watch;			/* number of the watch on its group, 0: none */
-	int pidfd;				/* of init, -1 */
-	struct stdio *stdio;			/* NULL while nothing runs */
+	struct cgroup group; /* closed while nothing runs */
+	int freeze_watch;    /* number of the watch on its group, 0: none */
+	int pidfd;	     /* of init, -1 */
+	struct stdio *stdio; /* NULL while nothing runs */
+	struct launch *held; /* container_hold.h; NULL: it is not held */
+	bool has_gate;
+	bool unannounced;			/* nobody was told of it: container_make() */
 	struct list attachments;		/* struct attach.link */
 	struct list followers;			/* struct logfollower.link */
 	struct list waiters;			/* struct waiter.link */
@@ -84,6 +87,15 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 /* -EALREADY: it runs. In back-off it is started at once. A start that fails answers with the reason, and .actual has error and exit code (127, 126, 128): for the
  * first two the answer's code is EINVAL, as docker answers them by 400. */
 void container_start(struct container *c, done_fn done, void *cookie);
+/* container_create() in two, for one that is made whole before anybody is told. body has a "Berth": {"Oci"}; id NULL: a random
+ * one, else 64 hex digits. What is made is in the list and does what any container does, but there is no event and a supervisor's
+ * death takes it away; container_acknowledge() makes it last, container_remove() undoes it. */
+int container_make(struct engine *en, const char *id, const char *name, const json_t *body,
+	struct container **out, struct err *e);
+void container_acknowledge(struct container *c, done_fn done, void *cookie);
+/* The first half of a start: its init is made, with its groups, namespaces and mounts, and waits for container_start().
+ * -EBUSY: it runs, is held or is being started. A failure leaves nothing of it; its texts and codes are container_start()'s. */
+void container_hold(struct container *c, done_fn done, void *cookie);
 /* sig 0: its own stop signal; timeout_ns < 0: wait for ever; CONTAINER_TIMEOUT_DEFAULT: its own or the daemon's. -EALREADY: it
  * does not run. Several callers may stop at once; all are answered at the exit. */
 #define CONTAINER_TIMEOUT_DEFAULT INT64_MIN

@@ -49,6 +49,8 @@ static void begin_round(struct all_job *job)
 		job->left++;
 		if (job->removing)
 			container_remove_or_join(c, true, one_done, job);
+		else if (c->actual.held)
+			container_kill(c, SIGKILL, one_done, job); /* nobody's program runs in it */
 		else
 			container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, one_done, job);
 	}

@@ -8,6 +8,7 @@
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/container_hold.h"
 #include "supervisor/events.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/keeper.h"
@@ -69,6 +70,7 @@ static void complete(struct exit_job *job)
 	c->exit = NULL;
 	stdio_free(c);
 	container_close_process(c);
+	hold_drop(c);
 	store_drop_spec(c);
 	struct state_end end = end_of(&x);
 	restart_settle(c, &end, x.ran_ns);
@@ -170,7 +172,7 @@ static void begin(struct container *c, int code, int64_t finished_ns, int64_t ra
 	job->ran_ns = ran_ns;
 	job->oom =
 		c->group.path[0] && cgroup_oom_kills(&c->group, c->engine->cgroups, &kills) == 0 && kills > 0;
-	job->drained = stdio_is_drained(c);
+	job->drained = c->actual.held || stdio_is_drained(c); /* its program never ran */
 	c->exit = job;
 	fault_point("supervisor.exit");
 	pause_after_exit(c);

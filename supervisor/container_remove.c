@@ -250,7 +250,7 @@ void container_remove(struct container *c, bool force, bool volumes, done_fn don
 	c->remove = job;
 	if (c->exit)
 		container_stop(c, 0, 0, stopped, job); /* only waits for what is going on */
-	else if (up)
+	else if (up || c->actual.held)
 		container_kill(c, SIGKILL, stopped, job);
 	else
 		remove_now(job);

@@ -15,16 +15,16 @@
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
 #include "supervisor/container_files.h"
+#include "supervisor/container_hold.h"
 #include "supervisor/container_root.h"
+#include "supervisor/container_spec.h"
 #include "supervisor/debt.h"
 #include "supervisor/events.h"
 #include "supervisor/keeper.h"
 #include "supervisor/runs.h"
 #include "supervisor/seccomp_cache.h"
-#include "supervisor/spec_build.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
-#include "supervisor/container_volumes.h"
 #include "supervisor/waiter.h"
 
 #define PHASE_NS   (10 * NS_PER_S)
@@ -32,10 +32,14 @@
 #define OVERALL_NS (30 * NS_PER_S)
 #define REAP_NS	   (2 * NS_PER_S) /* for a killed launcher to be gone */
 
+enum start_how { START_BY_USER, START_BY_POLICY, START_HOLD };
+
 struct start_job {
 	struct container *c;
 	struct answers answers;
 	bool by_policy, failing;
+	bool hold; /* only the first half; .gate_fd until the launcher has it */
+	int gate_fd;
 	struct container_root root;
 	int ends[3]; /* the container's ends of its pipes, until the launcher has them */
 	struct launch launch;
@@ -53,6 +57,7 @@ static void close_ends(struct start_job *job)
 {
 	for (int i = 0; i < 3; i++)
 		own_close(&job->ends[i]);
+	own_close(&job->gate_fd);
 }
 
 static void job_free(struct start_job *job)
@@ -183,9 +188,10 @@ static void start_fail(struct start_job *job, int exit_code, const struct err *e
 			c->engine->keeper, a->pid, a->start_ticks, NULL); /* nobody asks how it ended */
 	stdio_free(c);
 	container_close_process(c);
+	hold_drop(c);
 	store_drop_spec(c);
 	container_set_start_error(c, exit_code, argv0, e);
-	if (!job->launched) {
+	if (!job->launched || job->launch.launcher_pidfd < 0) {
 		group_clear(c, failure_cleared, job);
 		return;
 	}
@@ -238,6 +244,24 @@ static int on_init(struct start_job *job, struct launch_result *res, struct err 
 	return r;
 }
 
+/* The first half is whole. */
+static void on_held(struct start_job *job)
+{
+	struct container *c = job->c;
+	struct answers answers;
+	bool has_exit = job->has_exit;
+	struct keeper_exit x = job->exit;
+
+	job->launched = false; /* it is the container's now */
+	answers_move(&answers, &job->answers);
+	job_free(job);
+	answers_give(&answers, c->engine, 0, NULL);
+	if (has_exit)
+		container_on_exit(c, &x);
+	else
+		stop_after_start(c);
+}
+
 static int on_ready(struct start_job *job, struct err *e)
 {
 	job->released_ns = clock_real_ns();
@@ -259,6 +283,7 @@ static void on_running(struct start_job *job)
 	c->actual.unsaid |= EVENTS_START;
 	spec_free(take_ptr(&c->spec)); /* an exec finds it in the run root */
 	container_save_state(c);
+	hold_drop(c);
 	fault_point("supervisor.running");
 	answers_move(&answers, &job->answers);
 	job_free(job);
@@ -291,7 +316,12 @@ static int receive_one(struct start_job *job)
 			r = stdio_set_console(job->c, res.console_fd, &e);
 			break;
 		case LAUNCH_READY:
-			r = on_ready(job, &e);
+			if (!job->hold) {
+				r = on_ready(job, &e);
+			} else if ((r = hold_begin(job->c, &job->launch, &e)) == 0) {
+				on_held(job);
+				return 0;
+			}
 			break;
 		case LAUNCH_RUNNING:
 			on_running(job);
@@ -353,59 +383,13 @@ void start_on_exit(struct container *c, const struct keeper_exit *x)
 
 /* ---------------------------------------------------------------- the beginning */
 
-static int container_pid(void *cookie, const char *ref, pid_t *out, struct err *e)
+static int watch_launch(struct start_job *job, struct err *e)
 {
-	struct container *c = container_find(cookie, ref, e);
-
-	if (!c)
-		return e ? -e->code : -ENOENT;
-	if (c->actual.pid == 0 || !c->actual.running)
-		return err_say(e, EBUSY, "cannot join the namespace of a non running container: %s", ref);
-	*out = c->actual.pid;
+	job->readable =
+		event_new(job->c->engine->base, job->launch.sock, EV_READ | EV_PERSIST, on_launch, job);
+	if (!job->readable || event_add(job->readable, NULL) < 0)
+		return err_set(e, ENOMEM, "watch the launch");
 	return 0;
-}
-
-static int build_spec(struct start_job *job, struct err *e)
-{
-	struct container *c = job->c;
-	char *files[CONTAINER_FILES];
-	int r = container_files_write(c, files, e);
-
-	if (r < 0)
-		return r;
-	struct spec_build_env env = {
-		.id = c->id,
-		.root_path = job->root.image.source.root,
-		.bundle = job->root.image.bundle,
-		.hosts_path = files[0],
-		.hostname_path = files[1],
-		.resolv_conf_path = files[2],
-		.volume_path = container_volume_path,
-		.container_pid = container_pid,
-		.cookie = c->engine,
-	};
-	r = spec_build(c->config, &env, &c->spec, e);
-	for (int i = 0; i < CONTAINER_FILES; i++)
-		free(files[i]);
-	if (r == 0 && c->console_width && c->config->tty) {
-		c->spec->process.console_width = c->console_width;
-		c->spec->process.console_height = c->console_height;
-	}
-	return r;
-}
-
-/* The inits of the containers whose namespaces this one joins; the spec names them by their pids. */
-static size_t find_joined(const struct container *c, int out[SPEC_NS_COUNT])
-{
-	size_t n = 0;
-	for (size_t i = 0; i < SPEC_NS_COUNT; i++) {
-		struct container *other = c->config->ns[i].mode == CONFIG_NS_CONTAINER
-			? container_find(c->engine, c->config->ns[i].container, NULL)
-			: NULL;
-		if (other && other->pidfd >= 0)
-			out[n++] = other->pidfd;
-	}
-	return n;
 }
 
 static int launch(struct start_job *job, struct err *e)
@@ -430,29 +414,30 @@ static int launch(struct start_job *job, struct err *e)
 		.own_pipes = true,
 		.keep_fd = en->leftovers_fd,
 		.clone_parent = true,
-		.make_root = container_root_make,
-		.prepare = container_root_prepare,
+		.hold = job->hold,
+		.make_root = c->config->oci_spec ? NULL : container_root_make,
+		.prepare = c->config->oci_spec ? NULL : container_root_prepare,
 		.cookie = &job->root,
 		.joined_pidfds = joined,
-		.n_joined = find_joined(c, joined),
+		.n_joined = container_spec_joined(c, joined),
 	};
+	if (job->hold && (r = job->gate_fd = hold_make_gate(c, e)) < 0)
+		return r;
+	args.gate_fd = job->gate_fd;
 	if ((r = launch_begin(&args, &job->launch, e)) < 0)
 		return r;
 	job->launched = true;
 	close_ends(job);
-	job->readable = event_new(en->base, job->launch.sock, EV_READ | EV_PERSIST, on_launch, job);
-	if (!job->readable || event_add(job->readable, NULL) < 0)
-		return err_set(e, ENOMEM, "watch the launch");
-	return 0;
+	return watch_launch(job, e);
 }
 
 static int prepare_and_launch(struct start_job *job, struct err *e)
 {
 	struct container *c = job->c;
-	int r = container_root_open(c, &job->root, e);
+	int r = c->config->oci_spec ? 0 : container_root_open(c, &job->root, e);
 
 	if (r == 0)
-		r = build_spec(job, e);
+		r = container_spec_build(c, &job->root.image, e);
 	fault_point("supervisor.spec");
 	if (r == 0)
 		r = stdio_open(c, job->ends, e);
@@ -468,19 +453,27 @@ static int prepare_and_launch(struct start_job *job, struct err *e)
 	return r;
 }
 
-static void start_begin(struct container *c, bool by_policy, done_fn done, void *cookie)
+static struct start_job *job_new(struct container *c, done_fn done, void *cookie)
 {
 	struct start_job *job = calloc(1, sizeof(*job));
-	struct err e;
 
 	if (!job || !(job->deadline = evtimer_new(c->engine->base, on_deadline, job)))
 		abort();
 	job->c = c;
-	job->by_policy = by_policy;
-	job->ends[0] = job->ends[1] = job->ends[2] = -1;
+	job->ends[0] = job->ends[1] = job->ends[2] = job->gate_fd = -1;
 	job->until_ns = clock_mono_ns() + OVERALL_NS;
 	answers_add(&job->answers, done, cookie);
 	c->start = job;
+	return job;
+}
+
+static void start_begin(struct container *c, enum start_how how, done_fn done, void *cookie)
+{
+	struct start_job *job = job_new(c, done, cookie);
+	struct err e;
+
+	job->by_policy = how == START_BY_POLICY;
+	job->hold = how == START_HOLD;
 	restart_cancel(c);
 	debt_forget_group(
 		c->engine, c->id); /* the launch makes it anew: to pay now would kill what runs in it */
@@ -494,6 +487,46 @@ static void start_begin(struct container *c, bool by_policy, done_fn done, void 
 		start_fail(job, 128, &e);
 	else
 		arm_phase(job);
+}
+
+/* The second half of a held one's start. */
+static void start_release(struct container *c, done_fn done, void *cookie)
+{
+	struct start_job *job = job_new(c, done, cookie);
+	struct err e;
+
+	job->released_ns = clock_real_ns();
+	job->released_mono_ns = clock_mono_ns();
+	job->launched = true;
+	int r = hold_end(c, &job->launch, &e);
+	if (r == 0)
+		r = watch_launch(job, &e);
+	if (r < 0)
+		start_fail(job, 128, &e);
+	else
+		arm_phase(job);
+}
+
+void container_release_again(struct container *c)
+{
+	start_release(c, NULL, NULL);
+}
+
+void container_hold(struct container *c, done_fn done, void *cookie)
+{
+	struct err e;
+	int r = 0;
+
+	if (c->remove || c->actual.removing || c->actual.dead)
+		r = err_say(&e, EBUSY, "container is marked for removal and cannot be started");
+	else if (c->engine->stopping)
+		r = err_say(&e, EBUSY, "the daemon is stopping");
+	else if (c->start || c->exit || c->actual.held || c->actual.running)
+		r = err_say(&e, EBUSY, "container %s has a process already", c->name);
+	if (r < 0)
+		engine_answer(c->engine, done, cookie, r, &e);
+	else
+		start_begin(c, START_HOLD, done, cookie);
 }
 
 void container_start(struct container *c, done_fn done, void *cookie)
@@ -517,8 +550,10 @@ void container_start(struct container *c, done_fn done, void *cookie)
 	container_want_run(c);
 	if (c->start)
 		answers_add(&c->start->answers, done, cookie);
+	else if (c->held)
+		start_release(c, done, cookie);
 	else
-		start_begin(c, false, done, cookie);
+		start_begin(c, START_BY_USER, done, cookie);
 }
 
 void container_want_run(struct container *c)
@@ -527,7 +562,8 @@ void container_want_run(struct container *c)
 
 	d->run = true;
 	d->stopped_by_user = d->paused = false;
-	d->generation = c->actual.generation + !c->start; /* of the run that begins, or is about to */
+	d->generation =
+		c->actual.generation + !(c->start || c->held); /* of the run that begins, or is about to */
 	d->asked_ns = clock_real_ns();
 	c->actual.restart_count = 0;
 	c->actual.delay_ns = 0;
@@ -536,5 +572,5 @@ void container_want_run(struct container *c)
 
 void container_start_by_policy(struct container *c)
 {
-	start_begin(c, true, NULL, NULL);
+	start_begin(c, START_BY_POLICY, NULL, NULL);
 }

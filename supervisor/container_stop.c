@@ -246,7 +246,7 @@ void container_kill(struct container *c, int sig, done_fn done, void *cookie)
 		call_off_restart(c);
 		store_commit(c, 0, done, cookie);
 		return;
-	} else if (!is_up(c) || c->exit) {
+	} else if ((!is_up(c) && !(c->actual.held && sig == SIGKILL)) || c->exit) {
 		r = err_say(&e, EBUSY, "container %s is not running", c->name);
 	} else if (sig == SIGKILL) {
 		want_stopped(c);

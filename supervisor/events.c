@@ -72,11 +72,12 @@ static void log_event(const char *word, const char *id, const char *name, const 
 	log_info(word, "container=%.12s name=%s%s", id, name, text.data ? text.data : "");
 }
 
-/* attributes is taken. Out of memory ends the supervisor: its successor makes up for it. */
+/* attributes and hidden are taken. Out of memory ends the supervisor: its successor makes up for it. */
 static void emit(struct engine *en, struct container *c, const char *id, const char *action,
-	uint64_t generation, int code, json_t *attributes)
+	uint64_t generation, int code, json_t *attributes, json_t *hidden)
 {
 	auto_(json) json_t *owned = attributes;
+	auto_(json) json_t *hidden_owned = hidden;
 	struct engine_event ev = { .time_ns = clock_real_ns(),
 		.type = "container",
 		.action = action,
@@ -84,6 +85,8 @@ static void emit(struct engine *en, struct container *c, const char *id, const c
 		.attributes = attributes,
 		.container = c };
 	auto_(json) json_t *doc = owned ? events_to_json(ev.type, action, id, attributes, ev.time_ns) : NULL;
+	if (doc && hidden && json_object_set(doc, "Berth", hidden) < 0)
+		abort();
 	auto_free char *json = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 	char word[32];
 	struct err e;
@@ -100,14 +103,40 @@ static void emit(struct engine *en, struct container *c, const char *id, const c
 		s->fn(s->cookie, &ev);
 }
 
+/* What begins with a dot is no attribute of docker's. */
+static json_t *split_hidden(const struct container *c, json_t *own)
+{
+	json_t *hidden = json_object(), *value;
+	const char *key;
+	void *next;
+
+	if (set_text(hidden, "container", c->config->oci_id ? c->config->oci_id : c->id) < 0)
+		abort();
+	json_object_foreach_safe(own, next, key, value)
+	{
+		if (*key != '.')
+			continue;
+		if (json_object_set(hidden, key + 1, value) < 0)
+			abort();
+		(void)json_object_del(own, key);
+	}
+	return hidden;
+}
+
 static void emit_of(struct container *c, const char *action, json_t *own)
 {
 	char word[32];
 
+	if (c->unannounced) {
+		json_decref(own);
+		return;
+	}
+
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(action, ": "), action);
+	json_t *hidden = split_hidden(c, own);
 	log_event(word, c->id, c->name, own);
 	emit(c->engine, c, c->id, action, c->actual.generation, c->actual.exit_code,
-		container_attributes(c, own));
+		container_attributes(c, own), hidden);
 }
 
 void events_emit(struct container *c, const char *action, ...)
@@ -130,11 +159,22 @@ static void announce_die(struct container *c)
 {
 	const struct actual *a = &c->actual;
 	int64_t ran_ns = a->started_ns == CLOCK_NEVER ? 0 : a->finished_ns - a->started_ns;
-	char code[16], seconds[32];
+	char code[16], seconds[32], ended[32], pid[16];
 
 	snprintf(code, sizeof(code), "%d", a->exit_code);
 	snprintf(seconds, sizeof(seconds), "%lld", ran_ns > 0 ? (long long)(ran_ns / NS_PER_S) : 0LL);
-	events_emit(c, "die", "execDuration", seconds, "exitCode", code, NULL);
+	snprintf(ended, sizeof(ended), "%lld", (long long)a->finished_ns);
+	snprintf(pid, sizeof(pid), "%d", (int)a->exited_pid);
+	events_emit(c, "die", "execDuration", seconds, "exitCode", code, ".pid", pid, ".ended", ended, ".oom",
+		a->oom_killed ? "true" : "false", ".error", a->error, NULL);
+}
+
+static void announce_process(struct container *c, const char *action)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)c->actual.pid);
+	events_emit(c, action, ".pid", pid, NULL);
 }
 
 static const struct {
@@ -149,14 +189,14 @@ static const struct {
 
 void events_announce(struct container *c)
 {
-	for (size_t i = 0; i < ARRAY_LEN(announced); i++) {
+	for (size_t i = 0; !c->unannounced && i < ARRAY_LEN(announced); i++) {
 		if (!(c->actual.unsaid & announced[i].bit))
 			continue;
 		c->actual.unsaid &= ~announced[i].bit;
 		if (announced[i].bit == EVENTS_DIE)
 			announce_die(c);
 		else
-			events_emit(c, announced[i].action, NULL);
+			announce_process(c, announced[i].action);
 		fault_point("supervisor.announced");
 	}
 }
@@ -227,7 +267,7 @@ void events_finish_destroy(struct engine *en, const char *id)
 	}
 	const char *name = json_string_value(json_object_get(attributes, "name"));
 	log_event("destroy", id, name ? name : "", NULL);
-	emit(en, NULL, id, "destroy", 0, (int)code, json_incref(attributes));
+	emit(en, NULL, id, "destroy", 0, (int)code, json_incref(attributes), NULL);
 }
 
 /* The container that ref may stand for: id, its beginning of 12 or more, or name. */

@@ -59,7 +59,8 @@ struct engine_subscriber {
 void events_subscribe(struct engine *en, struct engine_subscriber *s);
 void events_unsubscribe(struct engine_subscriber *s);
 
-/* Something happened to c: action, then names and values of its attributes, ends with NULL. */
+/* Something happened to c: action, then names and values of its attributes, ends with NULL. Those whose names begin with a dot
+ * are for libcontainerd's face alone: they stand in a member "Berth", without the dot, beside "container", its id there. */
 void events_emit(struct container *c, const char *action, ...) __attribute__((sentinel));
 /* Everything that c->actual.unsaid says, and then nothing is unsaid any more. */
 void events_announce(struct container *c);

@@ -135,7 +135,7 @@ static void on_data(struct http_stream *s, const char *data, size_t len, void *c
 	}
 	input_write(run->input, data, len);
 	if (r != 0) {
-		struct container *c = r > 0 ? container_by_id(run->engine, run->x->container_id) : NULL;
+		struct container *c = r > 0 ? run->x->container : NULL;
 		if (c)
 			events_emit(c, "exec_detach", "execID", run->x->id, NULL);
 		http_stream_finish(take_ptr(&run->stream));

@@ -58,8 +58,8 @@ static void leave_group(struct exec_run *run)
 	if (!run->group.path[0])
 		return;
 	if (cgroup_is_populated(&run->group, run->engine->cgroups) == 0)
-		(void)cgroup_remove(
-			run->engine->cgroups, run->group.path, 0, NULL); /* else with the container's */
+		(void)cgroup_remove_exec(
+			&run->x->container->group, &run->group, NULL); /* else with the container's */
 	cgroup_close(&run->group);
 	run->group.path[0] = '\0';
 }
@@ -125,8 +125,7 @@ static void adopt_payload(struct exec_run *run, pid_t pid, int pidfd)
 
 static void set_code(struct exec_session *x, int code)
 {
-	struct container *c = container_by_id(x->engine, x->container_id);
-	char text[16];
+	char text[16], pid[16];
 
 	snprintf(text, sizeof(text), "%d", code);
 	x->running = false;
@@ -134,8 +133,9 @@ static void set_code(struct exec_session *x, int code)
 	x->exit_code = code;
 	x->ended_ns = clock_mono_ns();
 	exec_session_collect_later(x->engine);
-	if (c)
-		events_emit(c, "exec_die", "execID", x->id, "exitCode", text, NULL);
+	snprintf(pid, sizeof(pid), "%d", (int)x->pid);
+	events_emit(x->container, "exec_die", "execID", x->id, "exitCode", text, ".process",
+		x->name ? x->name : x->id, ".pid", pid, NULL);
 }
 
 /* The code is stored, stage and payload are reaped: nothing is left but to close. */
@@ -263,7 +263,7 @@ static void start_failed(struct exec_run *run, int code, const struct err *cause
 	else
 		(void)err_say(&e, cause->code == EBUSY || cause->code == EINVAL ? cause->code : EIO,
 			"exec failed: %s", cause->text);
-	log_warn("exec-failed", "exec=%.12s container=%.12s err=\"%s\"", x->id, x->container_id, e.text);
+	log_warn("exec-failed", "exec=%.12s container=%.12s err=\"%s\"", x->id, x->container->id, e.text);
 	snprintf(text, sizeof(text), "%s\r\n", e.text);
 	engine_event_free(&run->deadline);
 	exec_io_say(run, text);
@@ -285,7 +285,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *cookie)
 	(void)what;
 
 	log_info("exec-timeout", "exec=%.12s container=%.12s after_ms=%lld action=kill", run->x->id,
-		run->x->container_id, (long long)(run->x->timeout_ns / NS_PER_MS));
+		run->x->container->id, (long long)(run->x->timeout_ns / NS_PER_MS));
 	kill_all(run);
 }
 
@@ -388,6 +388,8 @@ static char **strings(struct arena *a, const json_t *array)
 static int build_process(
 	struct exec_session *x, struct container *c, struct arena *a, struct spec_process *out, struct err *e)
 {
+	if (x->process)
+		return spec_process_parse(x->process, a, out, e);
 	struct spec_build_exec in = {
 		.cmd = strings(a, json_object_get(x->body, "Cmd")),
 		.env = strings(a, json_object_get(x->body, "Env")),
@@ -406,10 +408,7 @@ static int build_process(
 
 static int make_group(struct exec_run *run, struct container *c, struct err *e)
 {
-	char path[sizeof(run->group.path)];
-
-	snprintf(path, sizeof(path), "%s/berth.%u", c->id, ++c->n_exec);
-	int r = cgroup_create(run->engine->cgroups, path, &run->group, e);
+	int r = cgroup_create_exec(&c->group, run->engine->cgroups, ++c->n_exec, &run->group, e);
 	if (r < 0)
 		run->group = (struct cgroup){ .dirfd = -1 };
 	return r;
@@ -505,7 +504,7 @@ void exec_session_start(struct exec_session *x, const struct exec_start_options 
 	}
 	x->started = true;
 	x->run = run;
-	r = start(run, container_by_id(x->engine, x->container_id), &e);
+	r = start(run, x->container, &e);
 	if (r < 0)
 		start_failed(run, 126, &e);
 }

@@ -64,6 +64,39 @@ static int parse_size(struct exec_session *x, struct err *e)
 	return 0;
 }
 
+static int check_process(const json_t *process, struct err *e)
+{
+	auto_(arena) struct arena *a = arena_new();
+	struct spec_process p;
+
+	return a ? spec_process_parse(process, a, &p, e) : err_set(e, ENOMEM, "create exec");
+}
+
+/* What docker's body has no word for. */
+static int parse_berth(struct exec_session *x, struct err *e)
+{
+	json_t *berth = NULL, *process = NULL;
+	const char *name = NULL;
+	int r = json_get_object(x->body, "", "Berth", &berth, e);
+
+	if (r < 0 || !berth ||
+		(r = json_get_int(berth, "Berth", "TimeoutNs", 0, INT64_MAX, &x->timeout_ns, e)) < 0 ||
+		(r = json_get_string(berth, "Berth", "Id", &name, e)) < 0 ||
+		(r = json_get_object(berth, "Berth", "Process", &process, e)) < 0)
+		return r;
+	if (name && (!text_is_name(name) || strlen(name) > EXEC_NAME_MAX))
+		return err_say(
+			e, EINVAL, "Berth.Id: must be [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most %d", EXEC_NAME_MAX);
+	list_each (struct exec_session, other, &x->engine->execs, link)
+		if (name && other->container == x->container && !other->has_exit_code && other->name &&
+			strcmp(other->name, name) == 0)
+			return err_say(e, EEXIST, "process %s of container %s exists already", name,
+				x->container->id);
+	x->name = name;
+	x->process = process;
+	return process ? check_process(process, e) : 0;
+}
+
 static int parse_body(struct exec_session *x, struct err *e)
 {
 	const char *text;
@@ -94,28 +127,24 @@ static int parse_body(struct exec_session *x, struct err *e)
 		(r = json_get_bool(x->body, "", "AttachStderr", &x->attach_stderr, e)) < 0 ||
 		(r = json_get_bool(x->body, "", "Privileged", &x->privileged, e)) < 0)
 		return r;
-	json_t *berth = NULL;
-	if ((r = json_get_object(x->body, "", "Berth", &berth, e)) < 0 ||
-		(r = json_get_int(berth, "Berth", "TimeoutNs", 0, INT64_MAX, &x->timeout_ns, e)) < 0)
-		return r;
-	return parse_size(x, e);
+	return (r = parse_berth(x, e)) < 0 ? r : parse_size(x, e);
 }
 
 void exec_session_say(struct exec_session *x, const char *word)
 {
-	struct container *c = container_by_id(x->engine, x->container_id);
 	auto_(buf) struct buf action = { 0 };
+	char pid[16];
 	const json_t *arg;
 	size_t i;
 
-	if (!c)
-		return;
 	int r = buf_printf(&action, "%s:", word);
 	json_array_foreach (json_object_get(x->body, "Cmd"), i, arg)
 		r |= buf_printf(&action, " %s", json_string_value(arg));
 	if (r < 0)
 		abort();
-	events_emit(c, action.data, "execID", x->id, NULL);
+	snprintf(pid, sizeof(pid), "%d", (int)x->pid);
+	events_emit(x->container, action.data, "execID", x->id, ".process", x->name ? x->name : x->id, ".pid",
+		pid, NULL);
 }
 
 int exec_session_create(struct container *c, const json_t *body, struct exec_session **out, struct err *e)
@@ -129,7 +158,7 @@ int exec_session_create(struct container *c, const json_t *body, struct exec_ses
 		return err_set(e, ENOMEM, "create exec");
 	list_init(&x->link);
 	x->engine = c->engine;
-	memcpy(x->container_id, c->id, sizeof(x->container_id));
+	x->container = c;
 	x->body = json_deep_copy(body);
 	r = x->body ? parse_body(x, e) : err_set(e, ENOMEM, "create exec");
 	if (r == 0 && (r = text_random_id(x->id)) < 0)
@@ -155,15 +184,11 @@ struct exec_session *exec_session_find(struct engine *en, const char *id, struct
 
 int exec_session_check_start(struct exec_session *x, struct err *e)
 {
-	struct container *c = container_by_id(x->engine, x->container_id);
-
 	if (x->has_exit_code)
 		return err_say(e, EBUSY, "exec instance %s has already run", x->id);
 	if (x->started)
 		return err_say(e, EBUSY, "exec instance %s is already running", x->id);
-	if (!c)
-		return err_say(e, ENOENT, "No such container: %s", x->container_id);
-	return check_takes_exec(c, e);
+	return check_takes_exec(x->container, e);
 }
 
 int exec_session_resize(struct exec_session *x, unsigned width, unsigned height, struct err *e)
@@ -184,7 +209,7 @@ json_t *exec_session_ids(const struct container *c)
 	json_t *ids = NULL;
 
 	list_each (struct exec_session, x, &c->engine->execs, link) {
-		if (!x->running || strcmp(x->container_id, c->id) != 0)
+		if (!x->running || x->container != c)
 			continue;
 		ids = ids ? ids : json_array();
 		if (!ids || json_array_append_new(ids, json_string(x->id)) < 0)
@@ -226,7 +251,7 @@ void exec_session_collect_later(struct engine *en)
 void exec_session_container_ended(struct container *c)
 {
 	list_each (struct exec_session, x, &c->engine->execs, link)
-		if (x->run && strcmp(x->container_id, c->id) == 0)
+		if (x->run && x->container == c)
 			(void)exec_session_kill(
 				x, NULL); /* the container's own group is killed next anyway */
 }
@@ -234,7 +259,7 @@ void exec_session_container_ended(struct container *c)
 void exec_session_forget_container(struct container *c)
 {
 	list_each_safe (struct exec_session, x, &c->engine->execs, link)
-		if (strcmp(x->container_id, c->id) == 0)
+		if (x->container == c)
 			session_free(x);
 }
 

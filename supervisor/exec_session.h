@@ -23,12 +23,17 @@
 struct http_stream;
 struct exec_run;
 
+#define EXEC_NAME_MAX 128
+
 struct exec_session {
 	struct list link;
 	struct engine *engine;
 	char id[TEXT_ID_LEN + 1];
-	char container_id[TEXT_ID_LEN + 1];
-	json_t *body; /* the create body: Cmd, Env, User, ... checked */
+	struct container *container; /* its removal ends the session first */
+	json_t *body;		     /* the create body: Cmd, Env, User, ... checked */
+	const json_t *process; /* "Berth": {"Process"}: exactly this process of OCI's; NULL: the body says */
+	const char
+		*name; /* "Berth": {"Id"}: its id for libcontainerd's verbs, its container's own; else .id */
 	bool tty, attach_stdin, attach_stdout, attach_stderr, privileged;
 	uint16_t console_width, console_height; /* 0: not set */
 	int64_t timeout_ns; /* "Berth": {"TimeoutNs"}: then all of it is killed; 0: none */

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/container_hold.h"
 #include "supervisor/container_start.h"
 #include "supervisor/debt.h"
 #include "supervisor/events.h"
@@ -169,7 +170,7 @@ static int take_up(struct container *c, bool watched)
 	if (stdio_adopt(c, &e) < 0)
 		log_warn(
 			"taken-up-in-part", "container=%.12s err=\"%s\" action=\"no output\"", c->id, e.text);
-	if (c->stdio)
+	if (c->stdio && !a->held)
 		stdio_start(c);
 	if (c->pidfd < 0)
 		return 0; /* dead: its slot says how */
@@ -221,6 +222,35 @@ static void record_again(struct container *c)
 	store_commit(c, c->dirty, NULL, NULL);
 }
 
+/* Made and not started: it goes on waiting or, where its start was begun, goes through with that. */
+static void recover_held(struct container *c, const struct keeper_exit *slot)
+{
+	bool letting_go = c->actual.starting, exited = slot && slot->exited, alive = take_up(c) == 1, lost;
+	struct err e;
+
+	lost = !alive && !slot;
+	if (hold_take_up(c, &e) < 0) {
+		log_error("not-taken-up", "container=%.12s err=\"%s\" action=end", c->id, e.text);
+		kill_process(c);
+		lost |= letting_go;
+	}
+	if (letting_go && lost) {
+		if (slot)
+			(void)keeper_ack(c->engine->keeper, c->actual.pid, c->actual.start_ticks, NULL);
+		stdio_free(c);
+		container_close_process(c);
+		hold_drop(c);
+		undo_start(c);
+		return;
+	}
+	if (letting_go)
+		container_release_again(c);
+	if (exited)
+		container_on_exit(c, slot);
+	else if (lost)
+		container_on_lost(c);
+}
+
 static void recover_one(struct container *c, const struct keeper_exit *slots, size_t n)
 {
 	struct actual *a = &c->actual;
@@ -233,7 +263,11 @@ static void recover_one(struct container *c, const struct keeper_exit *slots, si
 	const struct keeper_exit *slot = a->pid ? slot_of(c, slots, n) : NULL;
 
 	(void)state_forget_removal(a); /* begun again below */
-	if (a->starting) {
+	if (!a->held)
+		hold_drop_stale(c);
+	if (a->held) {
+		recover_held(c, slot);
+	} else if (a->starting) {
 		if (slot)
 			(void)keeper_ack(c->engine->keeper, a->pid, a->start_ticks, NULL);
 		undo_start(c);
@@ -264,11 +298,12 @@ static bool belongs_to_a_run(struct engine *en, const char *name)
 
 	if (strcmp(name, LEFTOVERS_NAME) == 0 || !id)
 		return true; /* not of this kind: the listening socket and the like */
-	if (!text_has_prefix(name, "log.") && !text_has_prefix(name, "in.") && !text_has_prefix(name, "tty."))
+	if (!text_has_prefix(name, "log.") && !text_has_prefix(name, "in.") &&
+		!text_has_prefix(name, "tty.") && !text_has_prefix(name, "start."))
 		return true;
 	snprintf(plain, sizeof(plain), "%.64s", id + 1);
 	struct container *c = container_by_id(en, plain);
-	return c && c->actual.running && !c->actual.restarting;
+	return c && (c->actual.held || (c->actual.running && !c->actual.restarting));
 }
 
 /* What is kept for nobody is dropped. The rest is taken now, all at once: each taken when its turn comes would be a round trip

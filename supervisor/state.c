@@ -17,6 +17,7 @@
 static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	[STATE_CREATED] = {
 		[STATE_ON_START] = { STATE_DO_LAUNCH, STATE_STARTING },
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = NO,
 		[STATE_ON_FAILED] = NO,
 		[STATE_ON_FAILED_AGAIN] = NO,
@@ -31,6 +32,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	},
 	[STATE_STARTING] = {
 		[STATE_ON_START] = NO,
+		[STATE_ON_HELD] = { STATE_DO_HOLD, STATE_HELD },
 		[STATE_ON_STARTED] = { STATE_DO_RUN, STATE_RUNNING },
 		[STATE_ON_FAILED] = { STATE_DO_REST, STATE_EXITED },
 		[STATE_ON_FAILED_AGAIN] = { STATE_DO_WAIT, STATE_BACKOFF },
@@ -43,8 +45,24 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 		[STATE_ON_REMOVE_FAILED] = NO,
 		[STATE_ON_REMOVE_FORGOTTEN] = NO,
 	},
+	[STATE_HELD] = {
+		[STATE_ON_START] = { STATE_DO_LET_GO, STATE_STARTING },
+		[STATE_ON_HELD] = NO,
+		[STATE_ON_STARTED] = NO,
+		[STATE_ON_FAILED] = NO,
+		[STATE_ON_FAILED_AGAIN] = NO,
+		[STATE_ON_ENDED] = { STATE_DO_REST, STATE_EXITED },
+		[STATE_ON_ENDED_AGAIN] = { STATE_DO_WAIT, STATE_BACKOFF },
+		[STATE_ON_FROZEN] = NO,
+		[STATE_ON_THAWED] = NO,
+		[STATE_ON_CALLED_OFF] = NO,
+		[STATE_ON_REMOVE] = NO,
+		[STATE_ON_REMOVE_FAILED] = NO,
+		[STATE_ON_REMOVE_FORGOTTEN] = NO,
+	},
 	[STATE_RUNNING] = {
 		[STATE_ON_START] = NO,
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = NO,
 		[STATE_ON_FAILED] = NO,
 		[STATE_ON_FAILED_AGAIN] = NO,
@@ -59,6 +77,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	},
 	[STATE_PAUSED] = {
 		[STATE_ON_START] = NO,
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = NO,
 		[STATE_ON_FAILED] = NO,
 		[STATE_ON_FAILED_AGAIN] = NO,
@@ -73,6 +92,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	},
 	[STATE_BACKOFF] = {
 		[STATE_ON_START] = { STATE_DO_LAUNCH, STATE_RETRYING },
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = NO,
 		[STATE_ON_FAILED] = NO,
 		[STATE_ON_FAILED_AGAIN] = NO,
@@ -87,6 +107,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	},
 	[STATE_RETRYING] = {
 		[STATE_ON_START] = NO,
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = { STATE_DO_RUN, STATE_RUNNING },
 		[STATE_ON_FAILED] = { STATE_DO_REST, STATE_EXITED },
 		[STATE_ON_FAILED_AGAIN] = { STATE_DO_WAIT, STATE_BACKOFF },
@@ -101,6 +122,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	},
 	[STATE_EXITED] = {
 		[STATE_ON_START] = { STATE_DO_LAUNCH, STATE_STARTING },
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = NO,
 		[STATE_ON_FAILED] = NO,
 		[STATE_ON_FAILED_AGAIN] = NO,
@@ -115,6 +137,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	},
 	[STATE_REMOVING] = {
 		[STATE_ON_START] = NO,
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = NO,
 		[STATE_ON_FAILED] = NO,
 		[STATE_ON_FAILED_AGAIN] = NO,
@@ -129,6 +152,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 	},
 	[STATE_DEAD] = {
 		[STATE_ON_START] = NO,
+		[STATE_ON_HELD] = NO,
 		[STATE_ON_STARTED] = NO,
 		[STATE_ON_FAILED] = NO,
 		[STATE_ON_FAILED_AGAIN] = NO,
@@ -146,6 +170,7 @@ static const struct state_move table[STATE_COUNT][STATE_ON_COUNT] = {
 static const char *const state_names[STATE_COUNT] = {
 	[STATE_CREATED] = "created",
 	[STATE_STARTING] = "starting",
+	[STATE_HELD] = "held",
 	[STATE_RUNNING] = "running",
 	[STATE_PAUSED] = "paused",
 	[STATE_BACKOFF] = "back-off",
@@ -157,6 +182,7 @@ static const char *const state_names[STATE_COUNT] = {
 
 static const char *const event_names[STATE_ON_COUNT] = {
 	[STATE_ON_START] = "start",
+	[STATE_ON_HELD] = "held",
 	[STATE_ON_STARTED] = "started",
 	[STATE_ON_FAILED] = "failed",
 	[STATE_ON_FAILED_AGAIN] = "failed-again",
@@ -193,6 +219,8 @@ enum state state_of(const struct actual *a)
 		return a->starting ? STATE_RETRYING : STATE_BACKOFF;
 	if (a->starting)
 		return STATE_STARTING;
+	if (a->held)
+		return STATE_HELD;
 	if (a->running)
 		return a->paused ? STATE_PAUSED : STATE_RUNNING;
 	if (a->dead)
@@ -211,10 +239,13 @@ void state_init(struct actual *a)
 
 static void forget_process(struct actual *a)
 {
+	if (a->pid)
+		a->exited_pid = a->pid;
 	a->pid = 0;
 	a->start_ticks = 0;
 	a->netns_inode = 0;
 	a->starting = false;
+	a->held = false;
 	a->paused = false;
 }
 
@@ -225,12 +256,20 @@ static void carry_out(struct actual *a, enum state_action action)
 	case STATE_DO_LAUNCH:
 		a->generation++;
 		forget_process(a);
+		a->task_deleted = false;
 		a->starting = true;
 		a->next_try_ns = CLOCK_NEVER;
 		break;
+	case STATE_DO_HOLD:
+		a->starting = false;
+		a->held = true;
+		break;
+	case STATE_DO_LET_GO:
+		a->starting = true; /* and held, so that whoever finds this goes on with it */
+		break;
 	case STATE_DO_RUN:
 		a->running = true;
-		a->starting = a->paused = a->restarting = false;
+		a->starting = a->held = a->paused = a->restarting = false;
 		break;
 	case STATE_DO_REST:
 	case STATE_DO_WAIT:
@@ -281,6 +320,11 @@ static bool move(struct actual *a, enum state_event on)
 bool state_set_starting(struct actual *a)
 {
 	return move(a, STATE_ON_START);
+}
+
+bool state_set_held(struct actual *a)
+{
+	return move(a, STATE_ON_HELD);
 }
 
 bool state_set_running(struct actual *a, int64_t started_ns, int64_t started_mono_ns)
@@ -370,7 +414,7 @@ const char *state_status(const struct actual *a)
 		return "removing";
 	if (a->dead)
 		return "dead";
-	return a->started_ns == CLOCK_NEVER ? "created" : "exited";
+	return a->held || a->started_ns == CLOCK_NEVER ? "created" : "exited";
 }
 
 bool state_is_status(const char *word)
@@ -399,7 +443,7 @@ char *state_human(const struct actual *a, int64_t now_ns, char *out, size_t room
 		snprintf(out, room, "Removal In Progress");
 	else if (a->dead)
 		snprintf(out, room, "Dead");
-	else if (a->started_ns == CLOCK_NEVER)
+	else if (a->held || a->started_ns == CLOCK_NEVER)
 		snprintf(out, room, "Created");
 	else if (a->finished_ns == CLOCK_NEVER)
 		snprintf(out, room, "%s", "");

@@ -47,11 +47,14 @@ struct result {
 struct actual {
 	uint64_t generation; /* one per start; a late message of an older one is dropped */
 	bool starting; /* a launch is under way; what it made is undone when it does not come to its end */
+	bool held;     /* made and not started: .pid waits for its start */
 	bool running, paused, restarting, oom_killed, dead, removing;
 	pid_t pid; /* 0: none */
 	uint64_t start_ticks;
 	char boot_id[BOOT_ID_LEN + 1];
 	uint64_t netns_inode;
+	pid_t exited_pid;  /* of the last process that ended */
+	bool task_deleted; /* that end was fetched, as libcontainerd's engines do */
 	int exit_code;
 	bool interrupted; /* the last run was ended by the daemon's end or a loss of power, neither by itself nor by a person */
 	char error[ERR_TEXT_MAX]; /* of a failed start or removal */
@@ -69,6 +72,7 @@ struct actual {
 enum state {
 	STATE_CREATED, /* has never run */
 	STATE_STARTING,
+	STATE_HELD, /* made, and waits for its start (container_hold.h) */
 	STATE_RUNNING,
 	STATE_PAUSED,
 	STATE_BACKOFF,	/* nothing runs; policy starts it again in a while */
@@ -81,6 +85,7 @@ enum state {
 
 enum state_event {
 	STATE_ON_START,	       /* a launch begins */
+	STATE_ON_HELD,	       /* it is made, and to wait */
 	STATE_ON_STARTED,      /* its program runs */
 	STATE_ON_FAILED,       /* it does not, and that is the end of it */
 	STATE_ON_FAILED_AGAIN, /* the same, but policy tries again */
@@ -99,6 +104,8 @@ enum state_action {
 	STATE_UNSET, /* a cell that nobody has thought of */
 	STATE_REFUSE,
 	STATE_DO_LAUNCH,
+	STATE_DO_HOLD,
+	STATE_DO_LET_GO,
 	STATE_DO_RUN,
 	STATE_DO_REST, /* the process, if any, is gone; nothing is planned */
 	STATE_DO_WAIT, /* the same; a restart is planned */
@@ -124,6 +131,8 @@ const char *state_event_name(enum state_event on);
 void state_init(struct actual *a);
 /* A launch begins: a new generation. */
 bool state_set_starting(struct actual *a);
+/* The launch is through its first half; state_set_starting() begins the second. */
+bool state_set_held(struct actual *a);
 bool state_set_running(struct actual *a, int64_t started_ns, int64_t started_mono_ns);
 /* Why the start fails, as soon as that is known; its end follows. Docker keeps a code of an earlier run unless the failure
  * says 126 or 127. */

@@ -273,8 +273,8 @@ void store_commit(struct container *c, unsigned what, done_fn done, void *cookie
 {
 	struct store *s = c->engine->store;
 
-	if (c->in_trash)
-		c->dirty = what = 0; /* there is nothing to write it to */
+	if (c->in_trash || (c->unannounced && !c->fresh))
+		c->dirty = what = 0; /* there is nothing to write it to, or nothing yet */
 	if (what & STORE_GONE)
 		c->dirty = 0;
 	c->dirty |= what;

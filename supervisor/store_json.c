@@ -27,6 +27,7 @@ static const struct field state_fields[] = {
 #define FIELD(key, type, member) FIELD_OF(actual, key, type, member)
 	FIELD("Generation", FIELD_U64, generation),
 	FIELD("Starting", FIELD_BOOL, starting),
+	FIELD("Held", FIELD_BOOL, held),
 	FIELD("Running", FIELD_BOOL, running),
 	FIELD("Paused", FIELD_BOOL, paused),
 	FIELD("Restarting", FIELD_BOOL, restarting),
@@ -37,6 +38,8 @@ static const struct field state_fields[] = {
 	FIELD("StartTicks", FIELD_U64, start_ticks),
 	FIELD("BootId", FIELD_TEXT, boot_id),
 	FIELD("NetnsInode", FIELD_U64, netns_inode),
+	FIELD("ExitedPid", FIELD_PID, exited_pid),
+	FIELD("TaskDeleted", FIELD_BOOL, task_deleted),
 	FIELD("ExitCode", FIELD_INT, exit_code),
 	FIELD("Interrupted", FIELD_BOOL, interrupted),
 	FIELD("Error", FIELD_TEXT, error),

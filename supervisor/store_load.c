@@ -266,6 +266,8 @@ static void drop_stray_record(struct engine *en, int dirfd, const char *name)
 	if (container_by_id(en, name))
 		return;
 	events_finish_destroy(en, name);
+	if (!is_there(en->data_dirfd, name)) /* one that was being made has begun its log */
+		(void)path_remove_tree(en->log_dirfd, name, NULL);
 	(void)path_remove_tree(dirfd, name, NULL); /* what is left is looked at again by the next one */
 }
 

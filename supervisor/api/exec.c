@@ -124,7 +124,7 @@ static void inspect(struct api_call *call)
 	api_reply_json(call, 200,
 		json_pack(
 			"{s:s, s:s, s:b, s:o, s:i, s:b, s:b, s:b, s:b, s:s, s:{s:b, s:s, s:b, s:O, s:o, s:s}}",
-			"ID", x->id, "ContainerID", x->container_id, "Running", x->running, "ExitCode",
+			"ID", x->id, "ContainerID", x->container->id, "Running", x->running, "ExitCode",
 			x->has_exit_code ? json_integer(x->exit_code) : json_null(), "Pid", (int)x->pid,
 			"OpenStdin", x->attach_stdin, "OpenStdout", x->attach_stdout, "OpenStderr",
 			x->attach_stderr, "CanRemove", x->has_exit_code, "DetachKeys", keys ? keys : "",

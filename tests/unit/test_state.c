@@ -77,7 +77,9 @@ static struct actual in_state(enum state want)
 	if (want == STATE_CREATED)
 		return a;
 	assert_true(state_set_starting(&a));
-	if (want == STATE_STARTING)
+	if (want == STATE_HELD)
+		assert_true(state_set_held(&a));
+	if (want == STATE_STARTING || want == STATE_HELD)
 		return a;
 	a.pid = 4711;
 	assert_true(state_set_running(&a, NOW - 180 * NS_PER_S, 0));
@@ -103,6 +105,8 @@ static bool apply(struct actual *a, enum state_event on)
 	switch (on) {
 	case STATE_ON_START:
 		return state_set_starting(a);
+	case STATE_ON_HELD:
+		return state_set_held(a);
 	case STATE_ON_STARTED:
 		return state_set_running(a, NOW, 0);
 	case STATE_ON_FAILED:
@@ -175,7 +179,7 @@ static void test_s02_flags_are_not_exclusive(void **state)
 
 static void test_s03_status_words(void **state)
 {
-	static const char *const words[STATE_COUNT] = { "created", "created", "running", "paused",
+	static const char *const words[STATE_COUNT] = { "created", "created", "created", "running", "paused",
 		"restarting", "restarting", "exited", "removing", "dead" };
 	(void)state;
 
@@ -190,11 +194,35 @@ static void test_s03_status_words(void **state)
 		in_state(STATE_EXITED); /* the words of a start after a run are those of the run before */
 	assert_true(state_set_starting(&a));
 	assert_string_equal(state_status(&a), "exited");
+	assert_true(state_set_held(&a)); /* but for one that is made again and waits */
+	expect(&a, "created", "Created");
+}
+
+/* Made in two halves: its process is known in between, the generation is one, and its death without a start is an end. */
+static void test_l01_held(void **state)
+{
+	struct actual a;
+	(void)state;
+
+	state_init(&a);
+	assert_true(state_set_starting(&a));
+	a.pid = 4711;
+	assert_true(state_set_held(&a));
+	assert_true(a.held && !a.starting && a.pid == 4711);
+	struct actual killed = a;
+	assert_true(state_set_starting(&a));
+	assert_true(a.held && a.starting && a.pid == 4711); /* on record: a successor goes through with it */
+	assert_int_equal(a.generation, 1);
+	assert_true(state_set_running(&a, NOW, 5));
+	assert_true(!a.held && !a.starting && a.running && a.pid == 4711);
+	assert_true(end(&killed, 137, NOW, CLOCK_NEVER));
+	assert_true(!killed.held && killed.pid == 0 && killed.exited_pid == 4711 && killed.exit_code == 137);
+	assert_int_equal(state_of(&killed), STATE_CREATED);
 }
 
 static void test_s04_human_words(void **state)
 {
-	static const char *const words[STATE_COUNT] = { "Created", "Created", "Up 3 minutes",
+	static const char *const words[STATE_COUNT] = { "Created", "Created", "Created", "Up 3 minutes",
 		"Up 3 minutes (Paused)", "Restarting (9) 5 seconds ago", "Restarting (9) 5 seconds ago",
 		"Exited (9) 5 seconds ago", "Removal In Progress", "Dead" };
 	(void)state;
@@ -373,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_s02_flags_are_not_exclusive),
 		cmocka_unit_test(test_s03_status_words),
 		cmocka_unit_test(test_s04_human_words),
+		cmocka_unit_test(test_l01_held),
 		cmocka_unit_test(test_s05_durations),
 		cmocka_unit_test(test_s09_running),
 		cmocka_unit_test(test_s10_stopped),
