@@ -225,7 +225,8 @@ static void record_again(struct container *c)
 /* Made and not started: it goes on waiting or, where its start was begun, goes through with that. */
 static void recover_held(struct container *c, const struct keeper_exit *slot)
 {
-	bool letting_go = c->actual.starting, exited = slot && slot->exited, alive = take_up(c) == 1, lost;
+	bool letting_go = c->actual.starting, exited = slot && slot->exited,
+	     alive = take_up(c, slot != NULL) == 1, lost;
 	struct err e;
 
 	lost = !alive && !slot;
