@@ -60,6 +60,7 @@ end_daemon_by_force() {
 
 leave_suite() {
 	local failed=0
+	[ -n "${SUITE_DIR:-}" ] || return 1
 	assert_nothing_left || failed=1
 	[ "$(tree_hash "$ROOT")" = "$(cat "$SUITE_DIR/image.before")" ] || { echo "the image directory changed" >&2; failed=1; }
 	rm -rf "$SUITE_DIR"

@@ -204,10 +204,10 @@ teardown() { end_daemon_by_force; }
 	! process_gone "$pid" # they are not ours to lose
 	! process_gone "$again"
 	BERTH_PROGRAM=$FAULTS start_daemon # as the baseline was measured
-	[ "$(state_of orphan)" = "exited 255" ]
+	await_state orphan 'exited 255'
 	process_gone "$pid"
-	process_gone "$again"
 	await_state again 'running 0'
+	process_gone "$again"
 	[ "$(pid_of again)" != "$again" ]
 	[ "$(state_of idle)" = "created 0" ]
 	await_state passing absent

@@ -86,6 +86,7 @@ stop_daemon() {
 
 end_suite() {
 	local failed=0
+	[ -n "${SUITE_DIR:-}" ] || return 1 # it never began
 	remove_all || failed=1
 	stop_daemon || failed=1
 	assert_nothing_left || failed=1

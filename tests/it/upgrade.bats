@@ -76,7 +76,10 @@ grows() { [ "$(berth logs "$1" | wc -l)" -gt "$2" ]; }
 	[ "$output" = "$NEW -> $OLD" ]
 	[ "$(server_version)" = "$OLD" ]
 }
-docker_info() { curl -s --unix-socket "$SUITE_DIR/run/berth.sock" http://berth/info | sed 's/.*"ServerVersion":"\([^"]*\)".*/\1/'; }
+http() { # http METHOD PATH [BODY]
+	printf '%s %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' "$1" "$2" ${#3} "$3" | socat -t $((10 * SLOW)) - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock"
+}
+docker_info() { http GET /info | sed -n 's/.*"ServerVersion":"\([^"]*\)".*/\1/p'; }
 
 @test "what runs does not depend on the file any more" {
 	berth upgrade -d "$GOOD"
@@ -148,7 +151,7 @@ taken_back() { # taken_back WORD REASON
 	refused "is not a berth" "$(bad 'liar!')"
 	refused "does not answer to --version within 5 s" "$(bad stuck)"
 	refused "accepts at most 1 argument" a b
-	run curl -s --unix-socket "$SUITE_DIR/run/berth.sock" -d '{}' http://berth/berth/upgrade
+	run http POST /berth/upgrade '{}'
 	[[ "$output" == *'Path: must be the absolute path'* ]]
 	[ "$(supervisor_pid)" = "$before" ]
 	[ "$(server_version)" = "$OLD" ]
