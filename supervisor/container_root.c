@@ -14,6 +14,7 @@
 #include "image/overlay.h"
 #include "supervisor/config.h"
 #include "supervisor/container_volumes.h"
+#include "supervisor/spec_build.h"
 
 int container_root_open(const struct container *c, struct container_root *out, struct err *e)
 {
@@ -107,5 +108,6 @@ int container_root_make(void *cookie, struct err *e)
 int container_root_prepare(void *cookie, int root_fd, struct err *e)
 {
 	const struct container_root *r = cookie;
-	return container_volumes_copy_up(r->c->engine, r->c->config, root_fd, e);
+	int x = spec_build_check_sources(r->c->config, e);
+	return x < 0 ? x : container_volumes_copy_up(r->c->engine, r->c->config, root_fd, e);
 }

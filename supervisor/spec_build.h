@@ -7,9 +7,9 @@
  *
  * Source:  Docker's default OCI specification; OCI runtime-spec config.md and config-linux.md.
  * Owns:    the spec owns everything in it, nothing points into the config or the environment afterwards.
- * Errors:  -EINVAL, -ENOENT (a bind source or device of the host that is not there), what the callbacks return.
- * Context: looks at the host's files (bind sources, devices, thermal_throttle directories) and makes missing bind
- *          source directories: call it where that may take its time.
+ * Errors:  -EINVAL, -ENOENT (a device of the host that is not there), what the callbacks return.
+ * Context: the loop: it looks at devices, volumes and thermal_throttle directories of the host, and at nothing of the user's
+ *          that may be on a file system which does not answer; spec_build_check_sources() does, in the launcher.
  * Not:     seccomp. spec.seccomp is only what a bundle brings; ask seccomp_cache for the program of a config and
  *          its spec.
  */
@@ -36,6 +36,9 @@ struct spec_build_env {
 	int (*container_pid)(void *cookie, const char *container, pid_t *out, struct err *e);
 	void *cookie;
 };
+
+/* Are the sources of binds there? Makes the missing directories that may be made. -EINVAL: one is not there. It may block. */
+int spec_build_check_sources(const struct config *c, struct err *e);
 
 int spec_build(const struct config *c, const struct spec_build_env *env, struct spec **out, struct err *e);
 

@@ -129,10 +129,13 @@ static int check_source(const struct config_mount *m, struct err *e)
 	return err_set(e, errno, "bind source %s", m->source);
 }
 
-static bool is_file(const char *path)
+int spec_build_check_sources(const struct config *c, struct err *e)
 {
-	struct stat st;
-	return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < c->n_mounts; i++)
+		if (c->mounts[i].type == CONFIG_MOUNT_BIND)
+			r = check_source(&c->mounts[i], e);
+	return r;
 }
 
 /* A directory inside a volume, whose contents are a container's to arrange: no symlink on the way may lead elsewhere. */
@@ -155,7 +158,7 @@ static int find_source(
 {
 	if (m->type == CONFIG_MOUNT_BIND) {
 		*out = arena_strdup(x->a, m->source);
-		return *out ? check_source(m, e) : spec_build_no_memory(e);
+		return *out ? 0 : spec_build_no_memory(e);
 	}
 	if (!m->source || !x->env->volume_path)
 		return err_say(e, EINVAL, "volume at %s: has no directory", m->target);
@@ -176,8 +179,6 @@ static int build_bind(
 		r = check_subpath(source, m, &to->source_is_file, e);
 		if (r < 0 || !to->subpath)
 			return r < 0 ? r : spec_build_no_memory(e);
-	} else {
-		to->source_is_file = is_file(source);
 	}
 	to->flags = m->non_recursive ? MS_BIND : BIND_ALL;
 	to->propagation = m->propagation;

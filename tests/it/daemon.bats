@@ -3,7 +3,10 @@ load lib
 
 setup_file() { start_suite; }
 teardown_file() { end_suite; }
-teardown() { remove_all; }
+teardown() {
+	revive
+	remove_all
+}
 
 image() { echo "dir:$ROOT"; }
 
@@ -102,4 +105,34 @@ in_surroundings() {
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"is longer than 107 bytes"* ]]
 	[ -z "$(find /sys/fs/cgroup -type d -name "${SUITE_NAME}r")" ]
+}
+
+# The file system that does not answer goes, and who waits for it is told.
+revive() {
+	[ -n "${DEADFS:-}" ] || return 0
+	kill "$DEADFS"
+	umount -l "$SUITE_DIR/dead"
+	DEADFS=
+}
+
+@test "a bind source on a file system that does not answer holds up nobody but its container" {
+	[ -c /dev/fuse ] || skip "no /dev/fuse"
+	berth run -d --name other --network none "dir:$ROOT" sleep 1000 > /dev/null
+	local dead=$SUITE_DIR/dead
+	mkdir "$dead"
+	"$BERTH_BUILD/tool/deadfs" "$dead" > "$SUITE_DIR/deadfs.out" 2>&1 3>&- &
+	DEADFS=$!
+	wait_until 10 grep -q mounted "$SUITE_DIR/deadfs.out"
+	timeout $((60 * SLOW)) berth run --name stuck --network none -v "$dead/file:/f" "dir:$ROOT" true > "$SUITE_DIR/stuck.out" 2>&1 3>&- &
+	wait_until 10 eval '[ -n "$(berth ps -aq --filter name=stuck)" ]'
+	# While it hangs, all else goes on.
+	[ "$(timeout $((10 * SLOW)) berth exec other echo there)" = there ]
+	timeout $((10 * SLOW)) berth run --rm --network none "dir:$ROOT" true
+	[ ! -s "$SUITE_DIR/stuck.out" ]
+	local code=0
+	wait $! || code=$?
+	revive
+	[ "$code" -eq 125 ]
+	grep -q 'the start took too long' "$SUITE_DIR/stuck.out"
+	berth rm -f other stuck > /dev/null
 }

@@ -228,8 +228,7 @@ static void mounts(void **state)
 	assert_int_equal(m->flags, MS_BIND | MS_REC | MS_RDONLY);
 	assert_true(m->recursive_ro && !m->source_is_file);
 	struct stat st;
-	assert_int_equal(stat(m->source, &st), 0); /* -v makes what is missing */
-	assert_true(mount_at(s, "/f")->source_is_file);
+	assert_int_equal(stat(m->source, &st), -1); /* not touched before the launch */
 	assert_string_equal(mount_at(s, "/v")->source + strlen(dir), "/vol");
 	assert_string_equal(mount_at(s, "/s")->source + strlen(dir), "/vol");
 	assert_string_equal(mount_at(s, "/s")->subpath, "in/side");
@@ -243,6 +242,26 @@ static void mounts(void **state)
 	assert_true(s->root_readonly && (mount_at(s, "/etc/hosts")->flags & MS_RDONLY));
 }
 
+static void sources_are_checked_by_themselves(void **state)
+{
+	char body[512], made[256];
+	struct stat st;
+	struct err e;
+	(void)state;
+	(void)snprintf(made, sizeof(made), "%s/to/be/made", dir);
+	(void)snprintf(body, sizeof(body),
+		"{\"Cmd\":[\"x\"],\"HostConfig\":{\"Binds\":[\"%s:/m\",\"vol:/v\"]}}", made);
+	auto_(config) struct config *c = declare(body);
+	assert_int_equal(spec_build_check_sources(c, &e), 0);
+	assert_true(stat(made, &st) == 0 && S_ISDIR(st.st_mode)); /* -v makes what is missing */
+	auto_(config) struct config *bad =
+		declare("{\"Cmd\":[\"x\"],\"HostConfig\":{"
+			"\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/no/such\",\"Target\":\"/x\"}]}}");
+	assert_int_equal(spec_build_check_sources(bad, &e), -EINVAL);
+	assert_string_equal(
+		e.text, "invalid mount config for type \"bind\": bind source path does not exist: /no/such");
+}
+
 static void what_the_host_lacks_is_an_error(void **state)
 {
 	(void)state;
@@ -252,8 +271,6 @@ static void what_the_host_lacks_is_an_error(void **state)
 	static const struct {
 		const char *host, *want;
 	} t[] = {
-		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/no/such\",\"Target\":\"/x\"}]",
-			"invalid mount config for type \"bind\": bind source path does not exist: /no/such" },
 		{ "\"Devices\":[{\"PathOnHost\":\"/dev/no-such\"}]",
 			"error gathering device information while adding custom device \"/dev/no-such\": No such file" },
 		{ "\"Devices\":[{\"PathOnHost\":\"/etc/passwd\"}]", "\"/etc/passwd\": not a device node" },
@@ -442,6 +459,7 @@ int main(void)
 		ENTRY(namespaces),
 		ENTRY(user_namespace),
 		ENTRY(mounts),
+		ENTRY(sources_are_checked_by_themselves),
 		ENTRY(what_the_host_lacks_is_an_error),
 		ENTRY(devices_and_capabilities),
 		ENTRY(a_bundle_is_the_base),
