@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/reconnect.h"
 #include "cli/terminal.h"
 
 #define CHUNK	      (8 * 1024)
@@ -91,6 +92,16 @@ struct session {
 	bool input_open, input_stopped;
 	uint64_t received, received_at_deadline;
 	bool over, detached;
+
+	const char *target; /* by which the stream is asked for again; NULL: it is not */
+	struct frames frames;
+	struct buf mark;   /* a position, as far as it is here */
+	char position[64]; /* of the run: generation and start, as they came */
+	uint64_t bytes[2];
+	bool ended; /* the daemon says that it is the end */
+	struct reconnect reconnect;
+	struct remote again;
+	struct event *retry;
 };
 
 int session_check_tty(bool tty, bool with_stdin, struct err *e)
@@ -239,11 +250,45 @@ static int input_begin(struct session *s, struct err *e)
 
 /* ---------------------------------------------------------------- output */
 
+/* "GENERATION:START:OUT:ERR" or "end". */
+static void take_mark(struct session *s, const char *data, size_t len)
+{
+	unsigned long long bytes[2];
+	int run = 0;
+	if (buf_add(&s->mark, data, len) < 0 || s->frames.left > 0)
+		return;
+	s->ended |= strcmp(s->mark.data, "end") == 0;
+	if (sscanf(s->mark.data, "%*u:%*d%n:%llu:%llu", &run, &bytes[0], &bytes[1]) == 2 &&
+		run < (int)sizeof(s->position)) {
+		memcpy(s->position, s->mark.data, (size_t)run);
+		s->position[run] = '\0';
+		s->bytes[0] = bytes[0];
+		s->bytes[1] = bytes[1];
+	}
+	buf_reset(&s->mark);
+}
+
+static void on_frame(enum frame_stream stream, const char *data, size_t len, void *cookie)
+{
+	struct session *s = cookie;
+	if (stream == FRAME_POSITION) {
+		take_mark(s, data, len);
+		return;
+	}
+	if (stream != FRAME_ERROR)
+		s->bytes[stream != FRAME_STDOUT] += len;
+	display_show(&s->display, stream, data, len);
+}
+
 static void stream_data(struct http_stream *stream, const char *data, size_t len, void *cookie)
 {
 	struct session *s = cookie;
 	s->received += len;
-	display_feed(&s->display, data, len);
+	if (s->target)
+		(void)frames_feed(
+			&s->frames, data, len, on_frame, s); /* a torn stream shows what came before */
+	else
+		display_feed(&s->display, data, len);
 	if (display_queued(&s->display) > OUTLET_HIGH)
 		http_stream_pause_read(stream);
 }
@@ -255,12 +300,33 @@ static void output_moved(void *cookie)
 		http_stream_resume_read(s->stream);
 }
 
+static void try_again_later(struct session *s, int r)
+{
+	struct err e;
+	int ms = reconnect_delay(&s->reconnect, r, &e);
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	if (ms < 0) {
+		(void)fprintf(stderr, "berth: %s\n", e.text);
+		s->over = true;
+	} else if (event_add(s->retry, &tv) < 0) {
+		s->over = true;
+	}
+}
+
+/* The stream has ended: is that all? */
+static void stream_gone(struct session *s)
+{
+	s->stream = NULL;
+	if (!s->target || s->ended || s->over)
+		s->over = true;
+	else
+		try_again_later(s, -ECONNRESET);
+}
+
 static void stream_eof(struct http_stream *stream, void *cookie)
 {
-	struct session *s = cookie;
-	s->stream = NULL;
-	s->over = true;
 	http_stream_abort(stream);
+	stream_gone(cookie);
 }
 
 static void stream_drain(struct http_stream *stream, void *cookie)
@@ -275,14 +341,69 @@ static void stream_drain(struct http_stream *stream, void *cookie)
 
 static void stream_close(struct http_stream *stream, int r, void *cookie)
 {
-	struct session *s = cookie;
 	(void)stream;
 	(void)r; /* the exit code is asked for separately, so a torn stream is no more than an end here */
-	s->stream = NULL;
-	s->over = true;
+	stream_gone(cookie);
 }
 
 static const struct http_stream_ops stream_ops = { stream_data, stream_eof, stream_drain, stream_close };
+
+/* ---------------------------------------------------------------- after a break */
+
+static void have_again(struct session *s)
+{
+	reconnect_made(&s->reconnect);
+	s->frames = (struct frames){ 0 };
+	buf_reset(&s->mark);
+	s->stream = take_ptr(&s->again.stream);
+	http_stream_set(s->stream, &stream_ops, s);
+	s->input_stopped = false;
+	if (s->setup.with_stdin && !s->input_open)
+		http_stream_shutdown(s->stream); /* its end may not have got through */
+	else
+		input_go_on(s);
+	session_resize(s);
+}
+
+static void again_changed(struct remote *r)
+{
+	struct session *s = r->cookie;
+	int broken = -r->err.code;
+	if (!r->ended)
+		return;
+	if (r->stream)
+		have_again(s);
+	else if (!broken)
+		s->over = true; /* it has been removed meanwhile */
+	remote_done(r);
+	if (broken)
+		try_again_later(s, broken);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	auto_(buf) struct buf target = { 0 };
+	struct err e;
+	(void)fd;
+	(void)what;
+	s->again = (struct remote){ .changed = again_changed, .cookie = s };
+	int r = buf_printf(&target, "%s&berth_from=%s:%llu:%llu", s->target, s->position,
+		(unsigned long long)s->bytes[0], (unsigned long long)s->bytes[1]);
+	if (r == 0)
+		r = remote_start(&s->again, s->setup.cli, s->setup.base, "POST", target.data, NULL, true, &e);
+	if (r < 0)
+		try_again_later(s, r);
+}
+
+void session_resume_by(struct session *s, const char *target)
+{
+	s->target = target;
+	s->reconnect.cli = s->setup.cli;
+	reconnect_made(&s->reconnect);
+	/* Nothing has come yet: all of the run that is next is wanted. */
+	(void)snprintf(s->position, sizeof(s->position), "0:-1");
+}
 
 /* ---------------------------------------------------------------- life */
 
@@ -318,6 +439,8 @@ int session_new(const struct session_setup *setup, struct session **out, struct 
 		r = detach_keys_parse(setup->detach_keys, &s->keys, e);
 	if (r == 0)
 		r = display_init(&s->display, setup->base, setup->tty, output_moved, s, e);
+	if (r == 0 && !(s->retry = evtimer_new(setup->base, on_retry, s)))
+		r = err_set(e, ENOMEM, "start a session");
 	if (r == 0)
 		r = watch_signals(s, e);
 	if (r == 0)
@@ -336,6 +459,10 @@ void session_free(struct session *s)
 		event_free(s->input);
 	if (s->deadline)
 		event_free(s->deadline);
+	if (s->retry)
+		event_free(s->retry);
+	remote_done(&s->again);
+	buf_done(&s->mark);
 	for (size_t i = 0; i <= PROXIED_COUNT; i++)
 		if (s->signals[i])
 			event_free(s->signals[i]);

@@ -1,6 +1,9 @@
 /*
  * session - a container's or exec's streams on our standard streams: terminal, detach keys, signals, end of input.
  *
+ * A container's stream goes on after a supervisor's death where it broke off (supervisor/attach.h); what was typed and had not
+ * left the dead one is lost.
+ *
  * Our output is written as the readers take it: when they are slow the stream from the daemon is paused, so memory
  * stays flat. A reader that has gone (SIGPIPE) ends the program as it would end any filter.
  *
@@ -51,6 +54,8 @@ struct session_setup {
 int session_check_tty(bool tty, bool with_stdin, struct err *e);
 int session_new(const struct session_setup *setup, struct session **out, struct err *e);
 void session_free(struct session *s);
+/* The stream was asked for by this request, with berth_resume: when it breaks, ask for the rest. Borrowed. */
+void session_resume_by(struct session *s, const char *target);
 /* Take the stream and begin: raw mode when it is a terminal's. */
 int session_begin(struct session *s, struct http_stream *stream, struct err *e);
 /* Tell the daemon our terminal's size, now and at every change. */

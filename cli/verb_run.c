@@ -14,6 +14,7 @@
 #include "cli/api.h"
 #include "cli/create.h"
 #include "cli/output.h"
+#include "cli/reconnect.h"
 #include "cli/session.h"
 
 /* ---------------------------------------------------------------- create */
@@ -102,8 +103,12 @@ struct run {
 	char *id;
 	struct event_base *base;
 	struct remote attach, wait;
+	bool ended; /* wait has its answer */
+	struct reconnect reconnect;
+	struct event *retry;
 	struct session *session;
-	struct buf kill_target, resize_target;
+	struct buf kill_target, resize_target, attach_target;
+	const char *condition; /* of wait */
 };
 
 static void run_done(struct run *r)
@@ -113,6 +118,9 @@ static void run_done(struct run *r)
 	remote_done(&r->wait);
 	buf_done(&r->kill_target);
 	buf_done(&r->resize_target);
+	buf_done(&r->attach_target);
+	if (r->retry)
+		event_free(r->retry);
 	if (r->base)
 		event_base_free(r->base);
 	free(r->id);
@@ -146,14 +154,15 @@ static int open_session(
 
 static int open_attach(struct run *run, bool in, bool out, bool err, const char *keys, struct err *e)
 {
-	auto_(buf) struct buf target = { 0 };
-	if (api_target(&target, "/containers/%s/attach?stream=1", run->id) < 0 ||
-		(in && api_query(&target, "stdin", "1") < 0) ||
-		(out && api_query(&target, "stdout", "1") < 0) ||
-		(err && api_query(&target, "stderr", "1") < 0) ||
-		(keys && api_query(&target, "detachKeys", keys) < 0))
+	struct buf *target = &run->attach_target;
+	if (api_target(target, "/containers/%s/attach?stream=1&berth_resume=1", run->id) < 0 ||
+		(in && api_query(target, "stdin", "1") < 0) ||
+		(out && api_query(target, "stdout", "1") < 0) ||
+		(err && api_query(target, "stderr", "1") < 0) ||
+		(keys && api_query(target, "detachKeys", keys) < 0))
 		return err_set(e, ENOMEM, "attach");
-	int r = remote_start(&run->attach, run->cli, run->base, "POST", target.data, NULL, true, e);
+	session_resume_by(run->session, target->data);
+	int r = remote_start(&run->attach, run->cli, run->base, "POST", target->data, NULL, true, e);
 	if (r == 0)
 		r = remote_wait_end(&run->attach, e);
 	if (r >= 0 && !run->attach.stream)
@@ -161,16 +170,51 @@ static int open_attach(struct run *run, bool in, bool out, bool err, const char 
 	return r;
 }
 
-/* Registered before the start it waits for; the answer's head says that it is. */
-static int open_wait(struct run *run, const char *condition, struct err *e)
+static int ask_wait(struct run *run, struct err *e)
 {
 	auto_(buf) struct buf target = { 0 };
 	if (api_target(&target, "/containers/%s/wait", run->id) < 0 ||
-		api_query(&target, "condition", condition) < 0)
+		api_query(&target, "condition", run->condition) < 0)
 		return err_set(e, ENOMEM, "wait");
-	int r = remote_start(&run->wait, run->cli, run->base, "POST", target.data, NULL, false, e);
+	return remote_start(&run->wait, run->cli, run->base, "POST", target.data, NULL, false, e);
+}
+
+static void wait_changed(struct remote *wait)
+{
+	struct run *run = wait->cookie;
+	struct err e;
+	if (!wait->ended)
+		return;
+	int ms = wait->err.code ? reconnect_delay(&run->reconnect, -wait->err.code, &e) : -1;
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	run->ended = ms < 0 || event_add(run->retry, &tv) < 0;
+}
+
+/* Asked again after a break: the end that was waited for may have been meanwhile. */
+static void wait_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct run *run = arg;
+	(void)fd;
+	(void)what;
+	remote_done(&run->wait);
+	run->wait = (struct remote){ .changed = wait_changed, .cookie = run };
+	if (strcmp(run->condition, "next-exit") == 0)
+		run->condition = "not-running";
+	run->ended = ask_wait(run, &run->wait.err) < 0;
+}
+
+/* Registered before the start it waits for; the answer's head says that it is. */
+static int open_wait(struct run *run, const char *condition, struct err *e)
+{
+	run->reconnect.cli = run->cli;
+	run->condition = condition;
+	run->wait = (struct remote){ .changed = wait_changed, .cookie = run };
+	run->retry = evtimer_new(run->base, wait_again, run);
+	int r = run->retry ? ask_wait(run, e) : err_set(e, ENOMEM, "wait");
 	if (r == 0)
 		r = remote_wait_head(&run->wait, e);
+	if (r >= 0 && r < 400)
+		reconnect_made(&run->reconnect);
 	return r >= 400 ? remote_wait_end(&run->wait, e) : r;
 }
 
@@ -187,7 +231,11 @@ static int start_container(struct run *run, struct err *e)
 /* The code from the answer of wait. */
 static int exit_code(struct run *run, int *code, struct err *e)
 {
-	int r = remote_wait_end(&run->wait, e);
+	int r = 0;
+	while (r == 0 && !run->ended)
+		r = event_base_loop(run->base, EVLOOP_ONCE) != 0 ? err_set(e, EIO, "run the event loop") : 0;
+	if (r == 0)
+		r = remote_wait_end(&run->wait, e);
 	if (r < 0)
 		return r;
 	auto_(json) json_t *o =
@@ -248,7 +296,7 @@ static int run_attached(struct run *run)
 	r = session_begin(run->session, take_ptr(&run->attach.stream), &e);
 	session_resize(run->session);
 	if (r == 0)
-		r = session_wait(run->session, &run->wait.ended, &e);
+		r = session_wait(run->session, &run->ended, &e);
 	if (r == 0 && session_detached(run->session))
 		return 0;
 	if (r == 0)
@@ -333,7 +381,7 @@ static int attach_and_wait(const struct cli *cli, const struct attachment *a)
 		r = session_begin(run.session, take_ptr(&run.attach.stream), &e);
 	if (r == 0) {
 		session_resize(run.session);
-		r = session_wait(run.session, &run.wait.ended, &e);
+		r = session_wait(run.session, &run.ended, &e);
 	}
 	if (r == 0 && session_detached(run.session))
 		return 0;

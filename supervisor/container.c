@@ -113,6 +113,7 @@ void container_free(struct container *c)
 	stdio_leave(c);
 	container_close_process(c);
 	restart_cancel(c);
+	engine_event_free(&c->hold);
 	config_free(c->config);
 	runs_free(c);
 	free(c);

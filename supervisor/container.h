@@ -55,12 +55,15 @@ struct container {
 	struct stdio *stdio; /* NULL while nothing runs */
 	struct launch *held; /* container_hold.h; NULL: it is not held */
 	bool has_gate;
-	bool unannounced;			/* nobody was told of it: container_make() */
-	struct list attachments;		/* struct attach.link */
-	struct list followers;			/* struct logfollower.link */
-	struct list waiters;			/* struct waiter.link */
-	struct list runs;			/* struct run_end.link */
-	unsigned n_exec;			/* for the names of exec groups */
+	bool unannounced;	 /* nobody was told of it: container_make() */
+	struct list attachments; /* struct attach.link */
+	struct list followers;	 /* struct logfollower.link */
+	bool resumed;		 /* a client that was cut off has come again */
+	int64_t taken_up_ns;	 /* monotonic, when this supervisor took it over; 0: it did not */
+	struct event *hold;	 /* removal by itself waits for clients that were cut off; NULL */
+	struct list waiters;	 /* struct waiter.link */
+	struct list runs;	 /* struct run_end.link */
+	unsigned n_exec;	 /* for the names of exec groups */
 	uint16_t console_width, console_height; /* asked for by resize, for the next start too */
 
 	/* What is under way; NULL: nothing. */

@@ -41,7 +41,7 @@ static void follow_up(struct container *c)
 	stop_after_exit(c); /* a stop or a removal waited for this */
 	if (c->actual.restarting)
 		restart_arm(c);
-	else if (c->config->auto_remove && !c->remove && !c->restarting_by_user)
+	else if (c->config->auto_remove && !c->remove && !c->restarting_by_user && !attach_holds_removal(c))
 		container_remove(c, true, true, NULL, NULL);
 }
 

@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "supervisor/attach.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
 #include "supervisor/container_hold.h"
@@ -263,6 +264,7 @@ static void recover_one(struct container *c, const struct keeper_exit *slots, si
 	record_again(c);
 	const struct keeper_exit *slot = a->pid ? slot_of(c, slots, n) : NULL;
 
+	c->taken_up_ns = clock_mono_ns();
 	(void)state_forget_removal(a); /* begun again below */
 	if (!a->held)
 		hold_drop_stale(c);
@@ -286,7 +288,7 @@ static void recover_one(struct container *c, const struct keeper_exit *slots, si
 	else if (c->desired.run && !a->running && !a->starting && !c->exit)
 		container_start_by_policy(c); /* between the two halves of a restart */
 	else if (!a->running && !a->starting && c->config->auto_remove && a->started_ns != CLOCK_NEVER &&
-		!c->remove)
+		!c->remove && !attach_holds_removal(c))
 		container_remove(c, true, true, NULL, NULL);
 }
 

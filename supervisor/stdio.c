@@ -360,6 +360,7 @@ int stdio_adopt(struct container *c, struct err *e)
 void stdio_start(struct container *c)
 {
 	c->stdio->started = true;
+	attach_run_begins(c);
 	stdio_resume(c);
 	attach_stdin_ready(c);
 }
@@ -445,6 +446,11 @@ const char *stdio_unfinished(const struct container *c, enum log_stream stream, 
 
 	*len = log ? logslot_state(log->slot).line[stream].len : 0;
 	return *len ? logslot_text(log->batch, log->slot, stream) : NULL;
+}
+
+uint64_t stdio_lost(const struct container *c, enum log_stream stream)
+{
+	return c->stdio && c->stdio->log.slot ? logslot_state(c->stdio->log.slot).lost[stream] : 0;
 }
 
 uint64_t stdio_count(const struct container *c, enum log_stream stream)

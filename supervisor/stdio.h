@@ -50,6 +50,8 @@ void stdio_end_input(struct container *c);
 int stdio_resize(struct container *c, unsigned width, unsigned height, struct err *e);
 /* The line that has not come to its end yet: it is in no file. NULL: there is none. */
 const char *stdio_unfinished(const struct container *c, enum log_stream stream, size_t *len);
+/* Of this run's bytes those that the log did not take, and does not say so yet. */
+uint64_t stdio_lost(const struct container *c, enum log_stream stream);
 /* Bytes of this run that came from the stream up to now. */
 uint64_t stdio_count(const struct container *c, enum log_stream stream);
 

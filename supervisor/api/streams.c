@@ -33,15 +33,21 @@ static void attach(struct api_call *call)
 		.stream = api_query_bool(call, "stream"),
 		.detach_keys = http_query(call->rq, "detachKeys"),
 	};
+	const char *from = http_query(call->rq, "berth_from");
 	struct err e;
-	if (attach_check(c, &o, &e) < 0) {
+	o.resume = api_query_bool(call, "berth_resume");
+	o.from_given = from != NULL;
+	int r = o.from_given && (!o.resume || attach_parse_position(from, &o.from) < 0)
+		? err_say(&e, EINVAL, "berth_from: \"%.64s\" is no position", from)
+		: attach_check(c, &o, &e);
+	if (r < 0) {
 		api_reply_err(call, &e);
 		return;
 	}
 	/* The query dies with the request. */
 	auto_free char *keys = o.detach_keys ? strdup(o.detach_keys) : NULL;
 	o.detach_keys = keys;
-	struct http_stream *stream = http_hijack(call->rq, stream_type(call, c->config->tty));
+	struct http_stream *stream = http_hijack(call->rq, stream_type(call, c->config->tty && !o.resume));
 	if (stream && attach_start(c, stream, &o, &e) < 0)
 		http_stream_abort(stream);
 	api_call_free(call);

@@ -181,3 +181,124 @@ all_ended() {
 	[ $n -ge 8 ]
 	start_daemon
 }
+
+# ---------------------------------------------------------------- attached clients
+
+file_grows() { [ "$(stat -c %s "$1")" -gt "$2" ]; }
+
+@test "an attached run goes on after its supervisor's death, without loss or repeat" {
+	RANDOM=$((SEED % 32768))
+	local i out
+	for i in 1 2 3; do
+		timeout $((60 * SLOW)) berth run --rm --name on --network none "dir:$ROOT" say both 1500 1000 > "$SUITE_DIR/got" 2> "$SUITE_DIR/got.err" &
+		local client=$!
+		wait_until 10 file_grows "$SUITE_DIR/got" 1000
+		kill_supervisor
+		sleep "0.$((RANDOM % 10))"
+		kill_supervisor
+		wait "$client"
+		diff "$SUITE_DIR/got" <("$SAY" both 1500 2> /dev/null)
+		diff "$SUITE_DIR/got.err" <("$SAY" both 1500 2>&1 > /dev/null)
+	done
+}
+
+@test "what an attached run said and how it ended while there was no supervisor" {
+	mkdir -p "$SUITE_DIR/go"
+	local options pid
+	for options in --rm --tty; do
+		rm -f "$SUITE_DIR/go/now"
+		timeout $((60 * SLOW)) berth run $options --name away --network none -v "$SUITE_DIR/go:/go" "dir:$ROOT" \
+			sh -c 'printf "before it, "; while [ ! -e /go/now ]; do sleep 0.05; done; echo and behind; exit 7' > "$SUITE_DIR/got" &
+		local client=$! status=0
+		wait_until 10 file_grows "$SUITE_DIR/got" 5
+		pid=$(pid_of away)
+		kill -STOP "$(supervisor_pid)"
+		touch "$SUITE_DIR/go/now"
+		wait_until 10 process_gone "$pid"
+		kill_supervisor
+		wait "$client" || status=$?
+		[ "$(tr -d '\r' < "$SUITE_DIR/got")" = "before it, and behind" ]
+		[ $status -eq 7 ]
+		berth rm -f away > /dev/null 2>&1 || true
+	done
+}
+
+@test "a terminal and its input go on, too" {
+	cat > "$SUITE_DIR/tty.exp" <<-EOF
+		set timeout $((30 * SLOW))
+		spawn berth run -it --rm --name typed --network none dir:$ROOT sh
+		expect "# "
+		send "echo fir''st\r"
+		expect "first"
+		expect "# "
+		exec kill -KILL [exec cat $SUITE_DIR/run/supervisor.pid]
+		set timeout 2
+		for {set i 0} {\$i < 20} {incr i} {
+			send "echo sec''ond\r"
+			expect { "second" break timeout {} }
+		}
+		set timeout $((30 * SLOW))
+		send "exit 5\r"
+		expect eof
+		exit [lindex [wait] 3]
+	EOF
+	run timeout $((120 * SLOW)) expect "$SUITE_DIR/tty.exp" # what is typed into a dead supervisor's hands is lost
+	echo "$output"
+	[ "$status" -eq 5 ]
+	[ "$(grep -c first <<< "$output")" -eq 1 ]
+}
+
+@test "with driver none a run that is attached says what it lost" {
+	timeout $((60 * SLOW)) berth run --rm --name lossy --log-driver none --network none "dir:$ROOT" \
+		sh -c 'i=0; while [ $i -lt 100 ]; do i=$((i + 1)); echo $i; sleep 0.02; done' > "$SUITE_DIR/got" 2> "$SUITE_DIR/got.err" &
+	local client=$!
+	wait_until 10 file_grows "$SUITE_DIR/got" 10
+	kill_supervisor
+	wait "$client"
+	[ "$(tail -1 "$SUITE_DIR/got")" = 100 ]
+	[ "$(wc -l < "$SUITE_DIR/got")" -eq 100 ] || grep -q 'bytes of stdout were lost' "$SUITE_DIR/got.err"
+}
+
+@test "probe h: an attached client that is stopped does not stall the container" {
+	berth create --name loud --network none --log-opt max-size=-1 "dir:$ROOT" say bursts 600 > /dev/null
+	timeout $((60 * SLOW)) berth start -a loud > "$SUITE_DIR/got" 2> "$SUITE_DIR/got.err" &
+	local client=$! inner
+	wait_until 10 file_grows "$SUITE_DIR/got" 0
+	inner=$(pgrep -P "$client" -x berth)
+	kill -STOP "$inner"
+	await_end loud 30
+	berth logs loud | cmp - <("$SAY" bursts 600)
+	kill -CONT "$inner"
+	wait "$client"
+	tail -c 1000 "$SUITE_DIR/got.err"
+}
+
+@test "a full disk: the container runs on, what is missing is counted and said" {
+	local disk=$SUITE_DIR/disk
+	mkdir "$disk"
+	mount -t tmpfs -o size=256k "$SUITE_NAME" "$disk"
+	stop_daemon
+	start_daemon --log-root "$disk"
+	head -c 200k /dev/zero > "$disk/fill"
+	mkdir -p "$SUITE_DIR/go"
+	rm -f "$SUITE_DIR/go/now"
+	berth run -d --name full --network none --log-opt max-size=-1 -v "$SUITE_DIR/go:/go" "dir:$ROOT" \
+		sh -c 'say lines 3000; touch /go/said; while [ ! -e /go/now ]; do sleep 0.05; done; echo after' > /dev/null
+	wait_until 30 test -e "$SUITE_DIR/go/said"
+	wait_until 10 grep -q 'event=log-dropped.*No space left' "$SUITE_DIR/daemon.log"
+	kill_supervisor # what is missing stays counted
+	rm "$disk/fill"
+	touch "$SUITE_DIR/go/now"
+	await_end full
+	berth logs full > "$SUITE_DIR/got" 2> "$SUITE_DIR/got.err"
+	[ "$(tail -1 "$SUITE_DIR/got")" = after ]
+	local kept lost
+	kept=$(head -n -1 "$SUITE_DIR/got" | wc -c)
+	lost=$(sed -n 's/^berth: \([0-9]*\) bytes of stdout dropped: No space left on device$/\1/p' "$SUITE_DIR/got.err" | paste -sd+ | bc)
+	[ $((kept + lost)) -eq "$("$SAY" lines 3000 | wc -c)" ]
+	head -n -1 "$SUITE_DIR/got" | cmp -n "$kept" - <("$SAY" lines 3000)
+	berth rm -f full
+	stop_daemon
+	umount "$disk"
+	start_daemon
+}
