@@ -235,7 +235,7 @@ file_grows() { [ "$(stat -c %s "$1")" -gt "$2" ]; }
 		set timeout 2
 		for {set i 0} {\$i < 20} {incr i} {
 			send "echo sec''ond\r"
-			expect { "second" break timeout {} }
+			expect "second" { break } timeout {}
 		}
 		set timeout $((30 * SLOW))
 		send "exit 5\r"
