@@ -24,6 +24,7 @@ struct store {
 	struct event *timer; /* the next batch */
 	bool busy;	     /* a batch is under way */
 	bool asked;	     /* somebody asked for another one meanwhile */
+	bool was_asked;	     /* for that which is under way; else it is one more try */
 	int64_t retry_ns;    /* 0: the last batch was written */
 };
 
@@ -179,9 +180,10 @@ static void note_failure(struct store *s, const struct err *e)
 {
 	if (!s->retry_ns)
 		log_error("store-failed", "err=\"%s\" action=\"tried again until it works\"", e->text);
-	s->retry_ns = !s->retry_ns		 ? RETRY_FIRST_NS
-		: s->retry_ns < RETRY_MAX_NS / 2 ? s->retry_ns * 2
-						 : RETRY_MAX_NS;
+	if (!s->retry_ns)
+		s->retry_ns = RETRY_FIRST_NS;
+	else if (!s->was_asked) /* what people ask for meanwhile puts nothing off */
+		s->retry_ns = s->retry_ns < RETRY_MAX_NS / 2 ? s->retry_ns * 2 : RETRY_MAX_NS;
 }
 
 static void batch_done(void *cookie, int r, const struct err *e, const char *out, size_t out_len)
@@ -239,6 +241,7 @@ static void begin_batch(evutil_socket_t fd, short what, void *cookie)
 	(void)fd;
 	(void)what;
 
+	s->was_asked = s->asked;
 	s->asked = false;
 	size_t n = take_dirty(&en->creating, 0);
 	n = take_dirty(&en->containers, n);

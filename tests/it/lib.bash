@@ -118,10 +118,10 @@ assert_nothing_left() {
 	[ -z "$found" ] || { echo "links left: $found" >&2; left=1; }
 	found=$(find "$SUITE_DIR/run" -mindepth 1 2>/dev/null)
 	[ -z "$found" ] || { echo "files left in the run root: $found" >&2; left=1; }
-	found=$(find "$SUITE_DIR/data/trash" -mindepth 1 -maxdepth 1 2>/dev/null)
+	found=$(find "$SUITE_DIR/data/trash" -mindepth 1 -maxdepth 1 2>/dev/null) || true
 	[ -z "$found" ] || { echo "files left in the trash: $found" >&2; left=1; }
 	[ "${1:-}" != keep-containers ] || return $left
-	found=$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/data/logs" -mindepth 1 -maxdepth 1 2>/dev/null)
+	found=$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/data/logs" -mindepth 1 -maxdepth 1 2>/dev/null) || true
 	[ -z "$found" ] || { echo "files left in the data root: $found" >&2; left=1; }
 	return $left
 }
