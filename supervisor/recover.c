@@ -285,7 +285,7 @@ static void recover_one(struct container *c, const struct keeper_exit *slots, si
 		container_remove(c, true, c->config->auto_remove, NULL, NULL);
 	else if (a->restarting && !c->start)
 		restart_arm(c);
-	else if (c->desired.run && !a->running && !a->starting && !c->exit)
+	else if (c->desired.run && !a->running && !a->starting && !a->held && !c->start && !c->exit)
 		container_start_by_policy(c); /* between the two halves of a restart */
 	else if (!a->running && !a->starting && c->config->auto_remove && a->started_ns != CLOCK_NEVER &&
 		!c->remove && !attach_holds_removal(c))

@@ -89,7 +89,8 @@ void recover_policy(struct engine *en)
 		return;
 	list_each (struct container, c, &en->containers, link) {
 		struct actual *a = &c->actual;
-		if (a->running || a->starting || c->start || c->exit || c->remove || !starts_again(c))
+		if (a->running || a->starting || a->held || c->start || c->exit || c->remove ||
+			!starts_again(c))
 			continue;
 		log_info("start-by-policy", "container=%.12s name=%s", c->id, c->name);
 		a->restart_count = 0;
