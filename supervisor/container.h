@@ -146,6 +146,8 @@ void container_on_drained(struct container *c);
 /* While its start is under way. */
 void start_on_exit(struct container *c, const struct keeper_exit *x);
 void start_abort(struct container *c, const char *why);
+/* A supervisor died while it stopped (or restarted) this one: the grace goes on, or the kill follows. */
+void stop_take_up(struct container *c);
 /* The start is over, either way: a stop may have been waiting for that. */
 void stop_after_start(struct container *c);
 /* The run is over; exit code and time are in .actual. */

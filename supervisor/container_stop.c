@@ -101,6 +101,8 @@ static void send_signal(struct stop_job *job, int sig, int64_t timeout_ns)
 	pause_end(c);
 	if (sig != SIGKILL)
 		give_grace(job, timeout_ns);
+	c->actual.stop_until_ns = sig == SIGKILL ? clock_mono_ns() : job->until_ns;
+	container_save_state(c); /* who comes after us goes on with it, and does not begin anew */
 }
 
 /* In back-off nothing runs: the wait is called off. */
@@ -147,6 +149,23 @@ static void stop_join(struct stop_job *job, int sig, int64_t timeout_ns)
 		job->timeout_ns = timeout_ns;
 }
 
+static struct stop_job *new_job(
+	struct container *c, int sig, int64_t timeout_ns, bool announce, done_fn done, void *cookie)
+{
+	struct stop_job *job = calloc(1, sizeof(*job));
+
+	if (!job || !(job->timer = evtimer_new(c->engine->base, on_timer, job)))
+		abort();
+	job->c = c;
+	job->sig = sig;
+	job->timeout_ns = timeout_ns;
+	job->until_ns = INT64_MAX;
+	job->announce = announce;
+	answers_add(&job->answers, done, cookie);
+	c->stop = job;
+	return job;
+}
+
 static void stop_begin(
 	struct container *c, int sig, int64_t timeout_ns, bool announce, done_fn done, void *cookie)
 {
@@ -158,16 +177,7 @@ static void stop_begin(
 		stop_join(job, sig, timeout_ns);
 		return;
 	}
-	job = calloc(1, sizeof(*job));
-	if (!job || !(job->timer = evtimer_new(c->engine->base, on_timer, job)))
-		abort();
-	job->c = c;
-	job->sig = sig;
-	job->timeout_ns = timeout_ns;
-	job->until_ns = INT64_MAX;
-	job->announce = announce;
-	answers_add(&job->answers, done, cookie);
-	c->stop = job;
+	job = new_job(c, sig, timeout_ns, announce, done, cookie);
 	if (c->start && sig == SIGKILL)
 		start_abort(c, "killed while it was starting");
 	else if (!c->start)
@@ -298,13 +308,14 @@ static void restart_stopped(void *cookie, int r, const struct err *e)
 	} else {
 		c->restarting_by_user = false;
 	}
-	if (r < 0 && r != -EALREADY)
+	if (r < 0 && r != -EALREADY &&
+		(!c || is_up(c))) /* else it is stopped, whatever could not be written */
 		restarted(call, r, e);
 	else
 		container_start(c, restarted, call);
 }
 
-void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie)
+static struct restart_call *new_restart(struct container *c, done_fn done, void *cookie)
 {
 	struct restart_call *call = calloc(1, sizeof(*call));
 
@@ -315,5 +326,28 @@ void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn
 	call->done = done;
 	call->cookie = cookie;
 	c->restarting_by_user = true;
+	return call;
+}
+
+void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie)
+{
+	struct restart_call *call = new_restart(c, done, cookie);
 	container_stop(c, sig, timeout_ns, restart_stopped, call);
+}
+
+void stop_take_up(struct container *c)
+{
+	int64_t until = c->actual.stop_until_ns, left = until - clock_mono_ns();
+	struct restart_call *restart = c->desired.run && until ? new_restart(c, NULL, NULL) : NULL;
+	done_fn done = restart ? restart_stopped : NULL;
+
+	if (!until) { /* it was wanted, and nothing was sent so far */
+		container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, NULL, NULL);
+		return;
+	}
+	struct stop_job *job = new_job(c, config_stop_signal(c->config), left, true, done, restart);
+	if (left <= 0)
+		kill_group(job);
+	else if (until != INT64_MAX)
+		give_grace(job, left);
 }

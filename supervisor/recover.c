@@ -204,8 +204,8 @@ static void recover_run(struct container *c, const struct keeper_exit *slot)
 		container_on_exit(c, slot);
 	else if (!alive && !slot)
 		container_on_lost(c);
-	else if (alive && !c->desired.run) /* it was being stopped */
-		container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, NULL, NULL);
+	else if (alive && (!c->desired.run || c->actual.stop_until_ns)) /* it was being stopped */
+		stop_take_up(c);
 }
 
 /* A run whose end is in the run root alone: the disk was full, or the supervisor died before it was written. */

@@ -136,6 +136,36 @@ teardown() { end_daemon_by_force; }
 	end_whole
 }
 
+@test "the grace of a stop, and of a restart, goes on where it was" {
+	local began ended name
+	start_daemon
+	for name in stopped again; do
+		boxed_deaf $name
+	done
+	began=$(date +%s%N)
+	# Our own client would ask again.
+	curl -s --unix-socket "$SUITE_DIR/run/berth.sock" -X POST 'http://x/containers/stopped/stop?t=4' &
+	curl -s --unix-socket "$SUITE_DIR/run/berth.sock" -X POST 'http://x/containers/again/restart?t=4' &
+	signalled() { [ "$(grep -c 'event=kill .*signal=15' "$SUITE_DIR/daemon.log")" -ge 2 ]; }
+	wait_until 10 signalled
+	local pid
+	pid=$(pid_of again)
+	sleep 2
+	kill_supervisor
+	await_state stopped 'exited 137' 20
+	ended=$(date +%s%N)
+	[ $((ended - began)) -ge 4000000000 ] # not cut short
+	[ "$(grep -c 'event=kill .*signal=15' "$SUITE_DIR/daemon.log")" = 2 ] # nor asked again: that may mean something else
+	restarted() { [ "$(state_of again)" = 'running 0' ] && [ "$(pid_of again)" != "$pid" ]; }
+	wait_until 20 restarted
+	wait || true
+	end_whole
+}
+
+boxed_deaf() {
+	berth run -d --name "$1" --network none "dir:$ROOT" sh -c 'trap "" TERM; while :; do sleep 0.1; done' > /dev/null
+}
+
 @test "files that were being replaced when the supervisor died are gone with the next" {
 	local id record made
 	start_daemon

@@ -33,6 +33,7 @@ static struct actual sample(void)
 	a.started_mono_ns = 5;
 	a.restart_count = 12;
 	a.next_try_ns = -1;
+	a.stop_until_ns = INT64_C(77000000000);
 	a.delay_ns = INT64_C(60000000000);
 	a.unsaid = 5;
 	return a;
