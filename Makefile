@@ -24,8 +24,9 @@ endif
 CPPFLAGS_ALL := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -I. -DBERTH_VERSION='"$(VERSION)"' \
                 -DBERTH_LIBEXECDIR='"$(PREFIX)/libexec/berth"' -DBERTH_DATADIR='"$(PREFIX)/share/berth"' $(DEFS) $(CPPFLAGS)
 # All symbols are bound once, at the start: else every forked launcher looks up, and copies the tables, anew.
-LDFLAGS_ALL  := -Wl,-z,relro,-z,now $(LDFLAGS)
-CFLAGS_ALL   := -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fstack-protector-strong
+# Relocations are packed (a linker that cannot says so and goes on), and what nobody calls is left out.
+LDFLAGS_ALL  := -Wl,-z,relro,-z,now,-z,pack-relative-relocs,--gc-sections $(LDFLAGS)
+CFLAGS_ALL   := -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections
 LIBS         := -lseccomp -lcap -levent_core -lhttp_parser -ljansson -lyaml
 
 # The keeper and the stage program are static and small: musl where it exists, else the libc at hand.
@@ -50,9 +51,15 @@ PROGS  := $(B)/berth $(B)/berth-init $(B)/berth-oci
 .PHONY: all
 all: $(PROGS)
 
+# What reads a request once is built for size, unless somebody chose the optimisation himself. What every start, exec, probe
+# and line of output goes through is not.
+COLD := cli/% supervisor/api/% supervisor/compose/% supervisor/config% supervisor/project% supervisor/spec_build% \
+        runtime/spec% runtime/seccomp% image/% base/json% base/http%
+$(patsubst %.c,$(B)/obj/%.o,$(filter $(COLD),$(SRCS))): SIZE := $(if $(filter -O2,$(CFLAGS)),-Os)
+
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(SIZE) -MMD -MP -c $< -o $@
 
 # Objects are rebuilt when the flags change, so that one build directory never mixes two kinds.
 $(B)/flags: FORCE
