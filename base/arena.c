@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_SIZE 4000 /* one malloc bin below a page, headers included */
+#define BLOCK_SIZE  4000 /* one malloc bin below a page, headers included */
+#define BLOCK_FIRST 480	 /* what every container keeps is smaller than this */
 
 struct block {
 	struct block *next;
@@ -46,7 +47,9 @@ void *arena_alloc(struct arena *a, size_t size)
 	size = (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 	struct block *b = a->blocks;
 	if (!b || b->size - b->used < size) {
-		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		size_t room = a->blocks ? BLOCK_SIZE : BLOCK_FIRST;
+		if (size > room)
+			room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
 		b = malloc(sizeof(*b) + room);
 		if (!b)
 			goto fail;

@@ -28,6 +28,7 @@
 #include "supervisor/recover.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/store.h"
+#include "supervisor/trim.h"
 #include "supervisor/upgrade.h"
 #include "supervisor/worker.h"
 
@@ -45,6 +46,7 @@ struct daemon {
 	bool has_socket;     /* the file at the socket's path is ours */
 	int signal_fd;
 	struct event *signal_event;
+	struct trim *trim;
 	unsigned asked_to_end;
 	bool keeper_gone;
 	int status;
@@ -258,12 +260,24 @@ static int open_kernel_side(struct daemon *d, struct err *e)
 	return seccomp_cache_new(NULL, 0, &en->seccomp, e);
 }
 
+/* By the file alone: the libc's own search loads other people's libraries, for good, and may ask the network. */
+static gid_t socket_group(void)
+{
+	FILE *f = fopen("/etc/group", "re");
+	gid_t gid = 0;
+
+	for (struct group *g; f && gid == 0 && (g = fgetgrent(f));)
+		if (strcmp(g->gr_name, SOCKET_GROUP) == 0)
+			gid = g->gr_gid;
+	if (f)
+		(void)fclose(f);
+	return gid;
+}
+
 /* A group named berth may use the API; without one root alone. */
 static int open_to_group(const char *path, struct err *e)
 {
-	struct group *g = getgrnam(SOCKET_GROUP);
-
-	if (chown(path, 0, g ? g->gr_gid : 0) < 0 || chmod(path, 0660) < 0)
+	if (chown(path, 0, socket_group()) < 0 || chmod(path, 0660) < 0)
 		return err_set(e, errno, "set owner of %s", path);
 	return 0;
 }
@@ -426,6 +440,7 @@ static int start_up(struct daemon *d, const struct engine_options *o, struct err
 	if ((r = keeper_ready(en->keeper, e)) < 0)
 		return r;
 	recover_policy(en);
+	d->trim = trim_new(en);
 	log_info("ready", "name=%s version=%s socket=%s pid=%d", o->name, BERTH_VERSION, o->socket,
 		(int)getpid());
 	upgrade_recover(en);
