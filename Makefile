@@ -51,11 +51,12 @@ PROGS  := $(B)/berth $(B)/berth-init $(B)/berth-oci
 .PHONY: all
 all: $(PROGS)
 
-# What reads a request once is built for size, unless somebody chose the optimisation himself. What every start, exec, probe
-# and line of output goes through is not.
-COLD := cli/% supervisor/api/% supervisor/compose/% supervisor/config% supervisor/project% supervisor/spec_build% \
-        runtime/spec% runtime/seccomp% image/% base/json% base/http%
-$(patsubst %.c,$(B)/obj/%.o,$(filter $(COLD),$(SRCS))): SIZE := $(if $(filter -O2,$(CFLAGS)),-Os)
+# Built for size, unless somebody chose the optimisation himself, but for what every start, exec, probe and line of output goes
+# through. The client's verbs have no crash report that would unwind them.
+FAST := base/buf.c base/clock.c base/io.c base/text.c runtime/exec.c runtime/launch% runtime/plan.c runtime/vclone.c \
+        runtime/stage/% supervisor/attach.c supervisor/exec_io.c supervisor/frame.c supervisor/log% supervisor/stdio.c
+$(patsubst %.c,$(B)/obj/%.o,$(filter-out $(FAST),$(SRCS))): SIZE := $(if $(filter -O2,$(CFLAGS)),-Os)
+$(patsubst %.c,$(B)/obj/%.o,$(filter cli/%,$(SRCS))): SIZE := $(if $(filter -O2,$(CFLAGS)),-Os -fno-asynchronous-unwind-tables)
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)

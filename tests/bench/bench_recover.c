@@ -4,6 +4,7 @@
  *   floor    a program of the same libraries, forked and executed, that reads the same records, opens each container's
  *            process and log file, takes two descriptors for each and watches them: what a successor cannot do without
  *   listed   from the kill until the API has listed all containers as running
+ *   cpu      what of that the successor itself was on a processor: the same on a machine that has more to do
  *   told     the same until the end of a container that died meanwhile is told, with its code
  *
  * usage (root): bench_recover SOCKET RUN-ROOT DATA-ROOT ROOT ROUNDS
@@ -173,9 +174,17 @@ static void make_victim(struct buf *answer)
 	measure_call(sock, "POST", "/containers/create?name=bench-victim", body, answer);
 }
 
+/* Time on a processor so far. */
+static int64_t cpu_ns(pid_t pid)
+{
+	char path[64], text[128];
+	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+	return io_read_text(AT_FDCWD, path, text, sizeof(text)) > 0 ? atoll(text) : 0;
+}
+
 /* Kills, first the supervisor and then a container. The connection is made after the death, so it is a successor that
  * answers: the keeper holds the socket that it waits on. */
-static void kill_once(int running, struct measured *listed, struct measured *told)
+static void kill_once(int running, struct measured *listed, struct measured *cpu, struct measured *told)
 {
 	auto_(buf) struct buf answer = { 0 };
 	measure_call(sock, "POST", "/containers/bench-victim/start", NULL, &answer);
@@ -192,7 +201,7 @@ static void kill_once(int running, struct measured *listed, struct measured *tol
 	(void)poll(&death, 1, -1);
 	(void)kill(victim, SIGKILL);
 	int seen = count_running(&answer, NULL);
-	int64_t then = clock_mono_ns();
+	int64_t then = clock_mono_ns(), busy = cpu_ns(supervisor_pid());
 	if (seen != running && seen != running + 1) /* the victim may be on its way out */
 		measure_die("list", "containers are missing");
 	measure_call(sock, "POST", "/containers/bench-victim/wait", NULL, &answer);
@@ -200,13 +209,14 @@ static void kill_once(int running, struct measured *listed, struct measured *tol
 	if (!answer.data || !strstr(answer.data, "\"StatusCode\":137"))
 		measure_die("wait", "the code is lost");
 	measure_add(listed, then - start);
+	measure_add(cpu, busy);
 	measure_add(told, last - start);
 }
 
 int main(int argc, char **argv)
 {
-	static struct measured rows[3];
-	static const char *const names[3] = { "floor", "listed", "told" };
+	static struct measured rows[4];
+	static const char *const names[4] = { "floor", "listed", "cpu", "told" };
 	auto_(buf) struct buf answer = { 0 };
 	struct kept *kept;
 
@@ -224,10 +234,10 @@ int main(int argc, char **argv)
 	make_victim(&answer);
 	for (int i = 0; i < atoi(argv[5]); i++) {
 		measure_add(&rows[0], floor_once(kept, n));
-		kill_once(n, &rows[1], &rows[2]);
+		kill_once(n, &rows[1], &rows[2], &rows[3]);
 	}
 	measure_call(sock, "DELETE", "/containers/bench-victim?force=1", NULL, &answer);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		(void)printf(
 			"supervisor back   %-8s %4d containers %9.1f ms (p10 %.1f, p90 %.1f) %6.2f x floor\n",
 			names[i], n, (double)measure_percentile(&rows[i], 50) / 1e6,
