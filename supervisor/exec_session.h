@@ -71,6 +71,8 @@ json_t *exec_session_ids(const struct container *c);
 /* The container is gone: so are its execs. */
 void exec_session_container_ended(struct container *c);
 void exec_session_forget_container(struct container *c);
+/* After a supervisor's death: the ends of its execs that nobody was told of. */
+void exec_session_recover(struct engine *en);
 void exec_session_free_all(struct engine *en);
 /* One has ended: the old ones are thrown away some minutes from now. */
 void exec_session_collect_later(struct engine *en);

@@ -20,6 +20,7 @@
 #include "supervisor/container_start.h"
 #include "supervisor/debt.h"
 #include "supervisor/events.h"
+#include "supervisor/exec_session.h"
 #include "supervisor/keeper.h"
 #include "supervisor/runs.h"
 #include "supervisor/stdio.h"
@@ -378,6 +379,7 @@ int recover_containers(struct engine *en, struct err *e)
 	events_recover(en);
 	list_each (struct container, c, &en->containers, link)
 		recover_one(c, slots, n);
+	exec_session_recover(en);
 	stdio_sweep_batch(en);
 	recover_trash(en);
 	keeper_fetch_end(en->keeper);

@@ -348,6 +348,20 @@ teardown() {
 	expect 400 POST /containers/gone/exec "$(jq -cn '{ID: "none", Process: {args: ["/no/such"], cwd: "/"}}')"
 	await_events gone "create start exec-added exit "
 	[ "$(events_of gone 'select(.Type == "exit") | .ProcessID + " " + (.ExitCode | tostring)')" = "none 127" ]
+	expect 200 POST /containers/gone/exec "$(exec_body lives 'sleep 1000')"
+	await_events gone "create start exec-added exit exec-added exec-started "
+	local cursor old
+	cursor=$(tr -d '\r' < "$SUITE_DIR/events" | sed -n 's/^Berth-Cursor: \([0-9a-f]*\)-.*/\1/p')-$(events_of gone .Seq | tail -1)
+	events_stop
+	old=$(supervisor_pid)
+	kill -KILL "$old"
+	another() { [ "$(supervisor_pid)" != "$old" ] && berth version > /dev/null 2>&1; }
+	wait_until 20 another
+	events_start "$cursor"
+	await_events gone "lives 127 " '.ProcessID + " " + (.ExitCode | tostring)'
+	status_is gone running
+	expect 200 GET /containers/gone/pids
+	[ "$(field length)" -eq 1 ]
 }
 
 @test "L08 out of memory: an event, and the end says so" {
