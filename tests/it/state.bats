@@ -140,7 +140,7 @@ kill_supervisor() {
 	local i fds rss
 	fds() { find "/proc/$(supervisor_pid)/fd" -mindepth 1 | wc -l; }
 	many() { # clients that go away without a word
-		for i in $(seq $((200 / SLOW))); do
+		for i in $(seq $((200 / SLOW / SLOW + 10))); do
 			printf 'POST /containers/box/wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n' | timeout $((5 * SLOW)) socat -t 0 - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" > /dev/null
 		done
 	}
