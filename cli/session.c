@@ -98,7 +98,8 @@ struct session {
 	struct buf mark;   /* a position, as far as it is here */
 	char position[64]; /* of the run: generation and start, as they came */
 	uint64_t bytes[2];
-	bool ended; /* the daemon says that it is the end */
+	bool positions; /* the daemon tells them: what ends without an end goes on */
+	bool ended;	/* it says that it is the end */
 	struct reconnect reconnect;
 	struct remote again;
 	struct event *retry;
@@ -257,6 +258,7 @@ static void take_mark(struct session *s, const char *data, size_t len)
 	int run = 0;
 	if (buf_add(&s->mark, data, len) < 0 || s->frames.left > 0)
 		return;
+	s->positions = true;
 	s->ended |= strcmp(s->mark.data, "end") == 0;
 	if (sscanf(s->mark.data, "%*u:%*d%n:%llu:%llu", &run, &bytes[0], &bytes[1]) == 2 &&
 		run < (int)sizeof(s->position)) {
@@ -317,7 +319,7 @@ static void try_again_later(struct session *s, int r)
 static void stream_gone(struct session *s)
 {
 	s->stream = NULL;
-	if (!s->target || s->ended || s->over)
+	if (!s->positions || s->ended || s->over)
 		s->over = true;
 	else
 		try_again_later(s, -ECONNRESET);
