@@ -140,7 +140,7 @@ void keeper_fetch_end(struct keeper *k)
 /* -1: it was not fetched. */
 static int take_fetched(struct keeper *k, const char *name)
 {
-	struct keeper_fetched key;
+	struct keeper_fetched key = { .fd = -1 };
 
 	if (!k->n_fetched || strlen(name) >= sizeof(key.name))
 		return -1;
