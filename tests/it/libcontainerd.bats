@@ -391,3 +391,29 @@ teardown() {
 	berth rm stays > /dev/null
 	expect 404 GET /containers/stays
 }
+
+# Whoever sees one step of an exit finds all those before it done.
+@test "L08 an exit in order: output, state, event, waiters, streams" {
+	local i waiter attached
+	seen_after() { # seen_after WHAT ID
+		echo "$(berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$2") $(berth logs "$2" | wc -c)" \
+			"$(berth events --since 0 --until "$(date +%s.%N)" -f "container=$2" -f event=die --format '{{.Action}}')" > "$SUITE_DIR/after.$1"
+	}
+	for i in 1 2 3; do
+		create "ends$i" 'read x; i=0; while [ $i -lt 300 ]; do echo "line $i ........................................"; i=$((i + 1)); done; exit 9' . '{"Stdin": true}'
+		expect 200 POST "/containers/ends$i/start"
+		(berth wait "ends$i" > /dev/null && seen_after wait "ends$i") 3>&- &
+		waiter=$!
+		(berth attach --no-stdin "ends$i" > /dev/null || [ $? = 9 ]; seen_after attach "ends$i") 3>&- &
+		attached=$!
+		sleep 0.3 # both are there, or else they see the same a little later
+		expect 204 POST "/containers/ends$i/closestdin"
+		await_events "ends$i" "create start exit "
+		seen_after event "ends$i"
+		wait $waiter $attached
+		for what in event wait attach; do
+			[ "$(cat "$SUITE_DIR/after.$what")" = "exited 9 $(seq -f 'line %.0f ........................................' 0 299 | wc -c) die" ] ||
+				{ echo "$what: $(cat "$SUITE_DIR/after.$what")" >&2; return 1; }
+		done
+	done
+}
