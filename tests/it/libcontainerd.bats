@@ -417,3 +417,30 @@ teardown() {
 		done
 	done
 }
+
+@test "L08 an exit in order: by the supervisor's own calls" {
+	local trace=$SUITE_DIR/trace waiter attached at=0 n what
+	create strict 'read x; echo last words; exit 9' . '{"Stdin": true}'
+	expect 200 POST /containers/strict/start
+	berth wait strict > /dev/null 3>&- &
+	waiter=$!
+	berth attach --no-stdin strict > /dev/null 3>&- &
+	attached=$!
+	sleep 0.5
+	strace -qq -s 4096 -o "$trace" -p "$(supervisor_pid)" 3>&- &
+	wait_until 10 grep -q '^TracerPid:.*[1-9]' "/proc/$(supervisor_pid)/status"
+	expect 204 POST /containers/strict/closestdin
+	await strict stopped
+	wait $waiter
+	wait $attached || [ $? = 9 ]
+	kill %%
+	wait_until 10 grep -q '^TracerPid:.*0' "/proc/$(supervisor_pid)/status"
+	# read to its end, on record, told in the ring, to the waiter
+	for what in 'last words' 'rename.*state.json' 'write.*[0-9a-f]* die ' 'StatusCode[^0-9]*9'; do
+		n=$(tail -n +$((at + 1)) "$trace" | grep -n -m1 -e "$what" | cut -d: -f1)
+		[ -n "$n" ] || { echo "no '$what' behind line $at:" >&2; tail -n +$((at + 1)) "$trace" | cut -c1-150 >&2; return 1; }
+		at=$((at + n))
+	done
+	# and neither an event before the state nor a waiter before the event
+	[ "$(grep -n -m1 'StatusCode[^0-9]*9' "$trace" | cut -d: -f1)" -gt "$(grep -n -m1 'write.*[0-9a-f]* die ' "$trace" | cut -d: -f1)" ]
+}
