@@ -10,10 +10,10 @@ fault_points() {
 	done
 }
 
-# A slow machine strikes at every eighth of them, from a place that the seed says.
+# A slow machine strikes at every twelfth of them, from a place that the seed says.
 sampled_points() {
 	local step=1
-	[ -z "${BERTH_TEST_VM:-}" ] || thorough || step=8
+	[ -z "${BERTH_TEST_VM:-}" ] || thorough || step=12
 	fault_points "$@" | awk -v step=$step -v first=$((SEED % step)) 'NR % step == (first + 1) % step || step == 1'
 }
 

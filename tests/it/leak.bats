@@ -1,5 +1,5 @@
 # Many containers started, stopped and removed, twice: the second time takes no more memory than the first, and no descriptors.
-# BERTH_N containers (default 60, at most 200).
+# BERTH_N containers (default 60, in a virtual machine 10; at most 200).
 load lib
 
 setup_file() { start_suite; }
@@ -30,7 +30,8 @@ loop() { # loop N
 }
 
 @test "a second loop of containers takes neither memory nor descriptors" {
-	local n=${BERTH_N:-60} who before_supervisor before_keeper
+	local n=${BERTH_N:-${BERTH_TEST_VM:+10}} who before_supervisor before_keeper
+	n=${n:-60}
 	[ "$n" -le 200 ] || n=200
 	loop "$n"
 	descriptors > "$SUITE_DIR/descriptors"
