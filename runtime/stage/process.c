@@ -446,11 +446,12 @@ static int step_descriptors(struct stage_ctx *c)
 	unsigned report = (unsigned)c->report_fd, kept = c->joins ? c->plan->n_tasks : 0;
 	/* An init that was made outside of its pid namespace; it has no tasks to join any more. */
 	if (c->gate_fd >= 0) {
-		unsigned gate = (unsigned)c->gate_fd, low = gate < report ? gate : report;
+		unsigned gate = (unsigned)c->gate_fd;
+		unsigned low = gate < report ? gate : report, high = gate < report ? report : gate;
 		int g = close_between(c, 3, low - 1);
 		if (g == 0)
-			g = close_between(c, low + 1, gate + report - low - 1);
-		return g < 0 ? g : close_between(c, gate + report - low + 1, ~0U);
+			g = close_between(c, low + 1, high - 1);
+		return g < 0 ? g : close_between(c, high + 1, ~0U);
 	}
 	int r = close_between(c, 3, report - 1);
 	if (kept && r == 0)
