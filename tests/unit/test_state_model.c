@@ -392,8 +392,8 @@ static void compare(void)
 	assert_string_equal(a->error, m.error);
 	assert_int_equal(a->started_ns, m.started);
 	assert_int_equal(a->finished_ns, m.finished);
-	clock_human_duration(now - m.started, up, sizeof(up));
-	clock_human_duration(now - m.finished, ago, sizeof(ago));
+	clock_human_duration(m.started == CLOCK_NEVER ? 0 : now - m.started, up, sizeof(up));
+	clock_human_duration(m.finished == CLOCK_NEVER ? 0 : now - m.finished, ago, sizeof(ago));
 	if (has_process(&m))
 		snprintf(want, sizeof(want), "Up %s%s", up, is(&m, "paused") ? " (Paused)" : "");
 	else if (strcmp(status, "restarting") == 0)
