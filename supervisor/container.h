@@ -45,9 +45,10 @@ struct container {
 	struct actual actual;
 	struct result *result;	/* to be written, or just read; else NULL */
 	unsigned dirty, flying; /* enum store_what: not durable yet; of these, in the batch under way */
-	bool fresh;		/* its creation is not durable yet: nobody but its creator knows of it */
-	bool in_trash;		/* only what is left of it is to be deleted */
-	bool has_state;		/* when loaded: the run root has a record of this boot */
+	unsigned tried; /* the round of the store that it was written in last, 0: it is asked for anew */
+	bool fresh;	/* its creation is not durable yet: nobody but its creator knows of it */
+	bool in_trash;	/* only what is left of it is to be deleted */
+	bool has_state; /* when loaded: the run root has a record of this boot */
 
 	struct cgroup group; /* closed while nothing runs */
 	int freeze_watch;    /* number of the watch on its group, 0: none */

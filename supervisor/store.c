@@ -24,8 +24,12 @@ struct store {
 	struct event *timer; /* the next batch */
 	bool busy;	     /* a batch is under way */
 	bool asked;	     /* somebody asked for another one meanwhile */
-	bool was_asked;	     /* for that which is under way; else it is one more try */
-	int64_t retry_ns;    /* 0: the last batch was written */
+	/* All that is dirty is tried once before anything is tried again: what cannot be written keeps nothing else back. */
+	unsigned round;	    /* never 0 */
+	bool ends_round;    /* that which is under way, or the last one */
+	bool was_asked;	    /* for this round; else it is one more try */
+	struct err trouble; /* the first of this round; code 0: none */
+	int64_t retry_ns;   /* 0: the last round was written */
 };
 
 struct waiter_of_store {
@@ -186,38 +190,50 @@ static void note_failure(struct store *s, const struct err *e)
 		s->retry_ns = s->retry_ns < RETRY_MAX_NS / 2 ? s->retry_ns * 2 : RETRY_MAX_NS;
 }
 
+static void end_round(struct store *s)
+{
+	const struct err *e = s->trouble.code ? &s->trouble : NULL;
+
+	if (e)
+		note_failure(s, e);
+	else if (s->retry_ns)
+		log_info("store-works", "action=\"go on\"");
+	if (!e)
+		s->retry_ns = 0;
+	answer_all_of(s, NULL, e);
+	s->trouble.code = 0;
+}
+
 static void batch_done(void *cookie, int r, const struct err *e, const char *out, size_t out_len)
 {
 	struct store *s = cookie;
 	struct engine *en = s->engine;
 	size_t n = r == 0 ? out_len / sizeof(struct failure) : 0;
-	auto_free struct failure *failures = malloc(n * sizeof(*failures) + 1);
+	auto_free struct failure *failures = calloc(n + 1, sizeof(*failures));
 
 	if (!failures)
 		abort();
 	if (n)
 		memcpy(failures, out, n * sizeof(*failures));
 	s->busy = false;
-	if (r < 0 || n)
-		note_failure(s, r < 0 ? e : &failures[0].e);
-	else if (s->retry_ns)
-		log_info("store-works", "action=\"go on\"");
-	if (r == 0 && n == 0)
-		s->retry_ns = 0;
+	if (!s->trouble.code && (r < 0 || n))
+		s->trouble = r < 0 ? *e : failures[0].e;
 	settle_all(&en->creating, failures, n, r < 0 ? e : NULL);
 	settle_all(&en->containers, failures, n, r < 0 ? e : NULL);
-	answer_all_of(s, NULL, r < 0 ? e : n ? &failures[0].e : NULL);
+	if (s->ends_round)
+		end_round(s);
 	if (s->asked)
 		next_batch(s);
 	else if (anything_is_dirty(en))
 		engine_timer_arm(s->timer, s->retry_ns);
 }
 
-static size_t take_dirty(struct list *containers, size_t n)
+static size_t take_dirty(const struct store *s, struct list *containers, size_t n)
 {
 	list_each (struct container, c, containers, link) {
-		if (!c->dirty || n == BATCH_MAX)
+		if (!c->dirty || c->tried == s->round || n == BATCH_MAX)
 			continue;
+		c->tried = s->round;
 		c->flying = c->dirty;
 		c->dirty = 0;
 		n++;
@@ -241,13 +257,16 @@ static void begin_batch(evutil_socket_t fd, short what, void *cookie)
 	(void)fd;
 	(void)what;
 
-	s->was_asked = s->asked;
-	s->asked = false;
-	size_t n = take_dirty(&en->creating, 0);
-	n = take_dirty(&en->containers, n);
-	list_each (struct waiter_of_store, w, &s->waiters, link)
-		w->flying = w->c ? !w->c->dirty : n < BATCH_MAX;
+	if (s->ends_round)
+		s->was_asked = s->asked;
+	size_t n = take_dirty(s, &en->creating, 0);
+	n = take_dirty(s, &en->containers, n);
 	s->asked = n == BATCH_MAX; /* the rest, if there is one */
+	s->ends_round = !s->asked;
+	if (s->ends_round && ++s->round == 0)
+		s->round = 1;
+	list_each (struct waiter_of_store, w, &s->waiters, link)
+		w->flying = w->c ? !w->c->dirty : s->ends_round;
 	s->busy = true;
 	fault_point("supervisor.store");
 	int r = n ? worker_start(en->workers, &args, NULL, &e) : 0;
@@ -285,8 +304,10 @@ void store_commit(struct container *c, unsigned what, done_fn done, void *cookie
 		engine_answer(c->engine, done, cookie, 0, NULL);
 	else if (done)
 		wait_for(s, c, !c->dirty, done, cookie);
-	if (c->dirty && (done || what))
-		next_batch(s);
+	if (!c->dirty || (!done && !what))
+		return;
+	c->tried = 0;
+	next_batch(s);
 }
 
 struct many {
@@ -374,6 +395,8 @@ int store_open(struct engine *en, struct err *e)
 	}
 	s->engine = en;
 	list_init(&s->waiters);
+	s->round = 1;
+	s->ends_round = true;
 	en->store = s;
 	return 0;
 }
