@@ -192,11 +192,12 @@ void events_announce(struct container *c)
 	for (size_t i = 0; !c->unannounced && i < ARRAY_LEN(announced); i++) {
 		if (!(c->actual.unsaid & announced[i].bit))
 			continue;
-		c->actual.unsaid &= ~announced[i].bit;
 		if (announced[i].bit == EVENTS_DIE)
 			announce_die(c);
 		else
 			announce_process(c, announced[i].action);
+		c->actual.unsaid &=
+			~announced[i].bit; /* not before: the ring may save the record on its way */
 		fault_point("supervisor.announced");
 	}
 }

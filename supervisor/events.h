@@ -7,7 +7,7 @@
  *
  * What starts or ends something is announced exactly once, whoever dies when: the record says by actual.unsaid (EVENTS_* bits)
  * what belongs to the present generation and is not announced as far as the record knows; the state is saved with the bit
- * set, then events_announce() makes the event and clears it in memory. The next supervisor asks the ring about every bit
+ * set, then events_announce() makes the event and clears it in memory, in this order. The next supervisor asks the ring about every bit
  * that it finds, and announces what is not there. For a removal, whose record goes, events_will_destroy() leaves a note in
  * the container's directory of the run root that goes last.
  *
