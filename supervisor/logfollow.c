@@ -19,6 +19,7 @@ struct logfollower {
 	struct http_request *rq;
 	struct logread *reader;
 	bool following; /* more may come */
+	struct event *again;
 	void (*done)(void *cookie);
 	void *cookie;
 };
@@ -26,6 +27,7 @@ struct logfollower {
 static void end(struct logfollower *f)
 {
 	list_remove(&f->link);
+	engine_event_free(&f->again);
 	logread_free(f->reader);
 	f->done(f->cookie);
 	free(f);
@@ -58,6 +60,10 @@ static void more(struct http_request *rq, void *cookie)
 		r = logread_next(f->reader, &piece, &e);
 		if (piece.len)
 			http_reply_write(rq, piece.data, piece.len);
+		if (r > 0 && !piece.len) { /* nothing of it was wanted: others have their turn */
+			engine_timer_arm(f->again, 0);
+			return;
+		}
 	}
 	if (r > 0 || (r == 0 && f->following && !logread_is_over(f->reader)))
 		return; /* goes on when the client has taken some, or when more is written */
@@ -65,6 +71,15 @@ static void more(struct http_request *rq, void *cookie)
 		say_error(rq, e.text);
 	http_reply_end(rq);
 	end(f);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *cookie)
+{
+	struct logfollower *f = cookie;
+	(void)fd;
+	(void)what;
+
+	more(f->rq, f);
 }
 
 static bool will_run_on(const struct container *c)
@@ -85,8 +100,10 @@ int logfollow_start(struct container *c, struct http_request *rq, const char *ty
 	container_log_place(c, &place);
 	f->following = o->live && (c->actual.running || will_run_on(c));
 	options.live = f->following;
-	int r = logread_open(&place, &options, &f->reader, e);
+	f->again = evtimer_new(c->engine->base, on_again, f);
+	int r = f->again ? logread_open(&place, &options, &f->reader, e) : err_set(e, ENOMEM, "read log");
 	if (r < 0) {
+		engine_event_free(&f->again);
 		free(f);
 		return r;
 	}

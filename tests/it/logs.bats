@@ -323,3 +323,19 @@ file_grows() { [ "$(stat -c %s "$1")" -gt "$2" ]; }
 	umount "$disk"
 	start_daemon
 }
+
+@test "a long log of which nothing is wanted holds up nobody" {
+	[ -z "${BERTH_TEST_VM:-}" ] || skip "no room for files with holes"
+	local path reader
+	berth_timed run --name long --network none "dir:$ROOT" true
+	path=$(berth inspect -f '{{.LogPath}}' long)
+	truncate -s 40G "$path" # no record in it: all is passed over
+	timeout $((120 * SLOW)) berth logs --since 2100-01-01T00:00:00Z long > /dev/null 2>&1 3>&- &
+	reader=$!
+	is_read() { ls -l "/proc/$(supervisor_pid)/fd" 2> /dev/null | grep -q "$path"; }
+	wait_until 10 is_read
+	timeout $((60 * SLOW)) berth version > /dev/null
+	! process_gone "$reader" # it is not through
+	kill "$reader"
+	wait "$reader" || true
+}
