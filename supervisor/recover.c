@@ -201,12 +201,13 @@ static void recover_run(struct container *c, const struct keeper_exit *slot)
 {
 	int alive = take_up(c, slot != NULL);
 
+	/* It was being stopped or restarted: that goes on even when it has ended meanwhile. */
+	if (c->actual.stop_until_ns || (alive && !c->desired.run))
+		stop_take_up(c);
 	if (slot && slot->exited)
 		container_on_exit(c, slot);
 	else if (!alive && !slot)
 		container_on_lost(c);
-	else if (alive && (!c->desired.run || c->actual.stop_until_ns)) /* it was being stopped */
-		stop_take_up(c);
 }
 
 /* A run whose end is in the run root alone: the disk was full, or the supervisor died before it was written. */

@@ -20,3 +20,37 @@ teardown() { remove_all; }
 	wait_until 10 berth version > /dev/null
 	[ "$(timeout $((20 * SLOW)) berth wait "${names[@]}" | sort | uniq -c | tr -s ' ')" = " 24 137" ]
 }
+
+# obeys NAME: a container that counts the signals that ask it to end, and ends with 4 when it may.
+obeys() {
+	mkdir -p "$SUITE_DIR/$1"
+	rm -f "$SUITE_DIR/$1"/*
+	berth run -d --name "$1" --network none -v "$SUITE_DIR/$1:/home" "dir:$ROOT" \
+		sh -c 'trap "echo >> /home/asked" TERM; echo >> /home/began; while [ ! -e /home/go ]; do sleep 0.05; done; exit 4' > /dev/null
+	wait_until 10 test -e "$SUITE_DIR/$1/began"
+}
+pid_of() { berth inspect -f '{{.State.Pid}}' "$1"; }
+is() { [ "$(berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1")" = "$2" ]; }
+another() { [ "$(supervisor_pid)" != "$1" ] && timeout $((5 * SLOW)) berth version > /dev/null 2>&1; }
+
+@test "a restart goes on when what it stops ends while there is no supervisor" {
+	local old pid client
+	obeys web
+	pid=$(pid_of web)
+	printf 'POST /containers/web/restart?t=600 HTTP/1.0\r\nContent-Length: 0\r\n\r\n' |
+		socat -t $((60 * SLOW)) - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" > /dev/null 2>&1 3>&- &
+	client=$!
+	wait_until 10 test -e "$SUITE_DIR/web/asked"
+	wait_until 10 grep -q '"StopUntil[A-Za-z]*":[1-9]' "$SUITE_DIR/run/containers/$(berth inspect -f '{{.Id}}' web)/state.json"
+	old=$(supervisor_pid)
+	kill -STOP "$(keeper_pid)"
+	kill -KILL "$old"
+	touch "$SUITE_DIR/web/go"
+	wait_until 10 process_gone "$pid"
+	rm "$SUITE_DIR/web/go"
+	kill -CONT "$(keeper_pid)"
+	wait_until 20 another "$old"
+	wait_until 20 is web "running 0"
+	[ "$(pid_of web)" != "$pid" ]
+	wait "$client" || true
+}
