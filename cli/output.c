@@ -34,13 +34,25 @@ void print_warnings(const json_t *list)
 	}
 }
 
+static bool is_verb(const char *target, const char *verb)
+{
+	const char *last = strrchr(target, '/') + 1;
+	size_t len = strcspn(last, "?");
+	return len == strlen(verb) && strncmp(last, verb, len) == 0;
+}
+
 /* Asking a second time for these means the same. */
 static bool is_idempotent(const char *method, const char *target)
 {
-	const char *verb = strrchr(target, '/');
-	size_t len = strcspn(verb + 1, "?");
-	return strcmp(method, "DELETE") == 0 || strcmp(method, "GET") == 0 ||
-		(len == 4 && strncmp(verb, "/stop", 5) == 0) || (len == 5 && strncmp(verb, "/start", 6) == 0);
+	return strcmp(method, "DELETE") == 0 || strcmp(method, "GET") == 0 || is_verb(target, "stop") ||
+		is_verb(target, "start");
+}
+
+/* A stop that the next supervisor goes on with is to be waited for, without a second signal. */
+static int target_again(const char *target, struct buf *out)
+{
+	int r = buf_puts(out, target);
+	return r == 0 && is_verb(target, "stop") ? api_query(out, "berth_again", "1") : r;
 }
 
 /* A supervisor that dies in the middle has done it, or not: the next one is asked again where that is no harm. */
@@ -48,10 +60,13 @@ static int call_through(
 	const struct cli *cli, const char *method, const char *target, const char *name, struct err *e)
 {
 	struct reconnect rc = { .cli = cli };
+	auto_(buf) struct buf second = { 0 };
 	bool again = false;
-	int r;
+	int r = target_again(target, &second);
+	if (r < 0)
+		return err_set(e, -r, "%s", name);
 	for (;;) {
-		r = api_call(cli, method, target, NULL, NULL, e);
+		r = api_call(cli, method, again ? second.data : target, NULL, NULL, e);
 		if (r == -ENOENT && again && strcmp(method, "DELETE") == 0)
 			return 204; /* our first word was heard */
 		if (r >= 0 || !reconnect_is_broken(r) || (!again && r == -ECONNREFUSED))

@@ -104,6 +104,8 @@ void container_hold(struct container *c, done_fn done, void *cookie);
  * does not run. Several callers may stop at once; all are answered at the exit. */
 #define CONTAINER_TIMEOUT_DEFAULT INT64_MIN
 void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
+/* The same for who has asked before and lost the answer with a supervisor: a stop that goes on is waited for and not begun anew. */
+void container_stop_again(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
 void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
 /* SIGKILL answers after the exit, any other signal at once. -EBUSY: it does not run. */
 void container_kill(struct container *c, int sig, done_fn done, void *cookie);

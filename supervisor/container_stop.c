@@ -246,6 +246,14 @@ void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn do
 		c, sig ? sig : config_stop_signal(c->config), timeout_of(c, timeout_ns), true, done, cookie);
 }
 
+void container_stop_again(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie)
+{
+	if (c->stop)
+		answers_add(&c->stop->answers, done, cookie);
+	else
+		container_stop(c, sig, timeout_ns, done, cookie);
+}
+
 void container_kill(struct container *c, int sig, done_fn done, void *cookie)
 {
 	struct err e;

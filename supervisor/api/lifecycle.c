@@ -64,7 +64,7 @@ static void stop_or_restart(
 
 static void stop(struct api_call *call)
 {
-	stop_or_restart(call, container_stop);
+	stop_or_restart(call, api_query_bool(call, "berth_again") ? container_stop_again : container_stop);
 }
 
 static void restart(struct api_call *call)

@@ -54,3 +54,23 @@ another() { [ "$(supervisor_pid)" != "$1" ] && timeout $((5 * SLOW)) berth versi
 	[ "$(pid_of web)" != "$pid" ]
 	wait "$client" || true
 }
+
+@test "berth stop, whose supervisor dies, waits for the stop that goes on and sends no second signal" {
+	local old client
+	obeys web
+	timeout $((60 * SLOW)) berth stop -t 600 web > "$SUITE_DIR/stopped" 3>&- &
+	client=$!
+	wait_until 10 test -e "$SUITE_DIR/web/asked"
+	wait_until 10 grep -q '"StopUntil[A-Za-z]*":[1-9]' "$SUITE_DIR/run/containers/$(berth inspect -f '{{.Id}}' web)/state.json"
+	old=$(supervisor_pid)
+	kill -KILL "$old"
+	wait_until 20 another "$old"
+	sleep 1 # time for the client to come again
+	! process_gone "$client"
+	touch "$SUITE_DIR/web/go"
+	wait "$client"
+	[ "$(cat "$SUITE_DIR/stopped")" = web ]
+	is web "exited 4"
+	[ "$(wc -l < "$SUITE_DIR/web/asked")" -eq 1 ]
+	[ "$(grep -c 'event=kill .*signal=15' "$SUITE_DIR/daemon.log")" -eq 2 ] # one for each of these two tests
+}
