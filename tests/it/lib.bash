@@ -93,6 +93,9 @@ end_suite() {
 	if grep -E 'AddressSanitizer|runtime error:' "$SUITE_DIR/daemon.log" >&2; then
 		failed=1 # the keeper has started it again, so nobody else would notice
 	fi
+	if [ -z "${CRASHES_EXPECTED:-}" ] && grep ' event=crashed ' "$SUITE_DIR/daemon.log" >&2; then
+		failed=1 # nor this
+	fi
 	if [ "$(tree_hash "$ROOT")" != "$(cat "$SUITE_DIR/image.before")" ]; then
 		echo "the image directory changed" >&2
 		failed=1

@@ -1,6 +1,7 @@
 # report: a supervisor that dies of a fatal signal says of which and where, to the one after it.
 load lib
 
+export CRASHES_EXPECTED=yes
 setup_file() { start_suite; }
 teardown_file() { end_suite; }
 teardown() { remove_all; }
