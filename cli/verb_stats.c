@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/project.h"
+#include "cli/reconnect.h"
 #include "cli/rows.h"
 #include "cli/stats.h"
 
@@ -139,6 +140,7 @@ struct screen {
 	struct event_base *base;
 	struct watched **all; /* NULL-terminated */
 	size_t n;
+	struct reconnect reconnect;
 };
 
 static void watched_free(struct watched *w)
@@ -176,9 +178,41 @@ static void on_data(struct remote *r, const char *data, size_t len)
 	(void)json_lines_feed(&w->lines, data, len, on_sample, w); /* what cannot be read is not shown */
 }
 
-static int add_watched(struct screen *s, const char *name, struct err *e)
+static void on_changed(struct remote *r)
+{
+	const struct watched *w = r->cookie;
+	if (r->status && !r->err.code)
+		reconnect_made(&w->screen->reconnect);
+}
+
+static int ask(struct watched *w, struct err *e)
 {
 	auto_(buf) struct buf target = { 0 };
+	const struct screen *s = w->screen;
+
+	w->remote = (struct remote){ .on_data = on_data, .changed = on_changed, .cookie = w };
+	if (api_target(&target, "/containers/%s/stats?stream=%s", w->name,
+		    option_bool(s->o, "no-stream") ? "0" : "1") < 0)
+		return err_set(e, ENOMEM, "stats");
+	return remote_start(&w->remote, s->cli, s->base, "GET", target.data, NULL, false, e);
+}
+
+/* The supervisor has died: the next one is asked. What was shown last stays until it answers. */
+static int ask_again(struct watched *w, struct err *e)
+{
+	remote_done(&w->remote);
+	json_lines_done(&w->lines);
+	w->lines = (struct json_lines){ 0 };
+	int r = ask(w, e);
+	if (!reconnect_is_broken(r))
+		return r;
+	w->remote.ended = true; /* once more, later */
+	w->remote.err = *e;
+	return 0;
+}
+
+static int add_watched(struct screen *s, const char *name, struct err *e)
+{
 	struct watched **all = realloc(s->all, (s->n + 2) * sizeof(*all));
 	struct watched *w = all ? calloc(1, sizeof(*w)) : NULL;
 
@@ -190,13 +224,8 @@ static int add_watched(struct screen *s, const char *name, struct err *e)
 	s->all[s->n] = NULL;
 	w->screen = s;
 	w->seen = true;
-	w->remote.on_data = on_data;
-	w->remote.cookie = w;
-	if (!(w->name = strdup(name)) ||
-		api_target(&target, "/containers/%s/stats?stream=%s", name,
-			option_bool(s->o, "no-stream") ? "0" : "1") < 0)
-		return err_set(e, ENOMEM, "stats");
-	return remote_start(&w->remote, s->cli, s->base, "GET", target.data, NULL, false, e);
+	w->name = strdup(name);
+	return w->name ? ask(w, e) : err_set(e, ENOMEM, "stats");
 }
 
 static struct watched *find_watched(const struct screen *s, const char *name)
@@ -252,13 +281,22 @@ static int look_for_containers(struct screen *s, struct err *e)
 /* An answer that is an error is the verb's. */
 static int check_answers(struct screen *s, struct err *e)
 {
+	bool paused = false;
+	int n;
+
 	for (size_t i = 0; i < s->n; i++) {
 		struct remote *r = &s->all[i]->remote;
-		if (r->ended && (r->err.code || r->status >= 400)) {
-			int n = remote_wait_end(r, e);
-			if (s->o->words_len > 0 ||
-				n != -ENOENT) /* one that is gone will be gone from the list */
+		if (!r->ended || (!r->err.code && r->status < 400))
+			continue;
+		n = remote_wait_end(r, e);
+		if (reconnect_is_broken(n) && s->reconnect.was_made) {
+			if ((!paused && (n = reconnect_after(&s->reconnect, n, e)) < 0) ||
+				(n = ask_again(s->all[i], e)) < 0)
 				return n;
+			paused = true;
+		} else if (s->o->words_len > 0 ||
+			n != -ENOENT) { /* one that is gone will be gone from the list */
+			return n;
 		}
 	}
 	return 0;
@@ -290,13 +328,34 @@ static bool all_ended(const struct screen *s)
 	return true;
 }
 
+/* It was asked for again, and not even that came through. */
+static bool any_broken(const struct screen *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->all[i]->remote.ended && s->all[i]->remote.err.code)
+			return true;
+	return false;
+}
+
 static int show_once(struct screen *s, struct err *e)
 {
-	while (!all_ended(s))
-		if (event_base_loop(s->base, EVLOOP_ONCE) != 0)
-			return err_set(e, EIO, "run the event loop");
-	int r = check_answers(s, e);
+	int r = 0;
+
+	do {
+		while (!all_ended(s))
+			if (event_base_loop(s->base, EVLOOP_ONCE) != 0)
+				return err_set(e, EIO, "run the event loop");
+		r = check_answers(s, e);
+	} while (r == 0 && (!all_ended(s) || any_broken(s)));
 	return r < 0 ? r : draw(s, e);
+}
+
+static int look_again(struct screen *s, struct err *e)
+{
+	int r = look_for_containers(s, e);
+	if (r < 0 && s->reconnect.was_made && reconnect_is_broken(r))
+		return reconnect_after(&s->reconnect, r, e);
+	return r;
 }
 
 static int show_on(struct screen *s, struct err *e)
@@ -309,10 +368,10 @@ static int show_on(struct screen *s, struct err *e)
 			return err_set(e, EIO, "run the event loop");
 		r = check_answers(s, e);
 		if (r == 0)
-			r = look_for_containers(s, e);
+			r = look_again(s, e);
 		if (r == 0)
 			r = draw(s, e);
-		if (r == 0 && s->o->words_len > 0 && all_ended(s))
+		if (r == 0 && s->o->words_len > 0 && all_ended(s) && !any_broken(s))
 			break; /* those that were named are gone */
 	}
 	return r;
@@ -320,7 +379,7 @@ static int show_on(struct screen *s, struct err *e)
 
 int verb_stats(const struct cli *cli, const struct args *o)
 {
-	auto_(screen) struct screen s = { .cli = cli, .o = o, .base = api_loop_new() };
+	auto_(screen) struct screen s = { .cli = cli, .o = o, .base = api_loop_new(), .reconnect.cli = cli };
 	struct err e;
 	int r = s.base ? look_for_containers(&s, &e) : err_set(&e, ENOMEM, "stats");
 

@@ -128,3 +128,24 @@ pids_of() { sed '/^$/d' $(find /sys/fs/cgroup -path "*/$SUITE_NAME/$(berth inspe
 	kill "$pid"
 	wait "$pid" || true
 }
+
+@test "berth stats goes on with the next supervisor" {
+	local old options pids=()
+	for options in "" "busy quiet"; do
+		berth stats --format '{{.Name}} {{.PIDs}}' $options > "$SUITE_DIR/live.${#options}" 2> "$SUITE_DIR/live.${#options}.err" 3>&- &
+		pids+=($!)
+		wait_until 10 grep -q '^busy 2' "$SUITE_DIR/live.${#options}"
+	done
+	old=$(supervisor_pid)
+	kill -KILL "$old"
+	another() { [ "$(supervisor_pid)" != "$old" ] && timeout $((5 * SLOW)) berth version > /dev/null 2>&1; }
+	wait_until 20 another
+	berth exec -d busy sleep 1000 > /dev/null # a number that only the next one can know
+	for options in 0 10; do
+		wait_until 20 eval "tail -3 '$SUITE_DIR/live.$options' | grep -q '^busy 3'" ||
+			{ cat "$SUITE_DIR/live.$options.err" >&2; return 1; }
+	done
+	kill "${pids[@]}"
+	wait "${pids[@]}" || true
+	[ ! -s "$SUITE_DIR/live.10.err" ] || grep -q '^berth: ' "$SUITE_DIR/live.10.err" # who is slow is told what it waits for
+}
