@@ -266,8 +266,12 @@ static int on_ready(struct start_job *job, struct err *e)
 {
 	job->released_ns = clock_real_ns();
 	job->released_mono_ns = clock_mono_ns();
+	job->c->actual.released_mono_ns = job->released_mono_ns;
+	int r = store_save_state(
+		job->c, e); /* what may have begun is taken up by the next supervisor, never undone */
 	fault_point("supervisor.ready");
-	int r = launch_release(&job->launch, e);
+	if (r == 0)
+		r = launch_release(&job->launch, e);
 	fault_point("supervisor.released");
 	return r;
 }

@@ -13,6 +13,8 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "runtime/exec.h"
+#include "runtime/stage/plan.h"
 #include "supervisor/attach.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
@@ -30,6 +32,7 @@
 #define LAUNCH_GROUP	"launch"
 #define LEFTOVERS_MS	2000
 #define GROUP_REMOVE_MS 2000
+#define LAST_STEPS_MS	500
 
 /* ---------------------------------------------------------------- leftovers */
 
@@ -210,6 +213,54 @@ static void recover_run(struct container *c, const struct keeper_exit *slot)
 		container_on_lost(c);
 }
 
+/* One that was let go needs a moment for its last steps; one that was not sees that we are gone, and ends. */
+static bool is_past_execve(pid_t pid)
+{
+	int64_t until = clock_mono_ns() + LAST_STEPS_MS * NS_PER_MS;
+	int r;
+
+	while ((r = exec_past_execve(pid)) == 0 && clock_mono_ns() < until)
+		(void)poll(NULL, 0, 1);
+	return r == 1;
+}
+
+static bool ended_unreleased(const struct keeper_exit *slot)
+{
+	return slot->exited && slot->code == CLD_EXITED && slot->value == PLAN_EXIT_UNRELEASED;
+}
+
+/* Its program runs or did, and the supervisor died before it could say so. */
+static bool has_begun(const struct container *c, const struct keeper_exit *slot)
+{
+	auto_free struct keeper_exit *slots = NULL;
+	size_t n = 0;
+
+	if (!slot || c->actual.released_mono_ns == 0)
+		return false;
+	if (slot->exited)
+		return !ended_unreleased(slot);
+	if (!is_past_execve(c->actual.pid))
+		return false;
+	/* A process that is gone counts as past it as well. */
+	if (keeper_reap_hint(c->engine->keeper, NULL) < 0 ||
+		keeper_slots(c->engine->keeper, &slots, &n, NULL) < 0)
+		return true;
+	slot = slot_of(c, slots, n);
+	return !slot || !ended_unreleased(slot);
+}
+
+static void recover_begun(struct container *c, const struct keeper_exit *slot)
+{
+	struct actual *a = &c->actual;
+	int64_t ago_ns = clock_mono_ns() - a->released_mono_ns;
+
+	(void)state_set_running(a, clock_real_ns() - ago_ns, a->released_mono_ns);
+	a->unsaid |= EVENTS_START;
+	container_save_state(c);
+	events_announce(c);
+	recover_run(c, slot);
+}
+
 /* A run whose end is in the run root alone: the disk was full, or the supervisor died before it was written. */
 static void record_again(struct container *c)
 {
@@ -272,6 +323,8 @@ static void recover_one(struct container *c, const struct keeper_exit *slots, si
 		hold_drop_stale(c);
 	if (a->held) {
 		recover_held(c, slot);
+	} else if (a->starting && has_begun(c, slot)) {
+		recover_begun(c, slot);
 	} else if (a->starting) {
 		if (slot)
 			(void)keeper_ack(c->engine->keeper, a->pid, a->start_ticks, NULL);
@@ -308,7 +361,8 @@ static bool belongs_to_a_run(struct engine *en, const char *name)
 		return true;
 	snprintf(plain, sizeof(plain), "%.64s", id + 1);
 	struct container *c = container_by_id(en, plain);
-	return c && (c->actual.held || (c->actual.running && !c->actual.restarting));
+	const struct actual *a = c ? &c->actual : NULL;
+	return a && (a->held || (a->starting && a->released_mono_ns) || (a->running && !a->restarting));
 }
 
 /* What is kept for nobody is dropped. The rest is taken now, all at once: each taken when its turn comes would be a round trip

@@ -245,6 +245,7 @@ static void forget_process(struct actual *a)
 	a->start_ticks = 0;
 	a->netns_inode = 0;
 	a->stop_until_ns = 0;
+	a->released_mono_ns = 0;
 	a->starting = false;
 	a->held = false;
 	a->paused = false;

@@ -61,6 +61,7 @@ struct actual {
 	int64_t started_ns, finished_ns;
 	int64_t started_mono_ns; /* the same start by the clock that is never set: how long it ran */
 	int restart_count;
+	int64_t released_mono_ns; /* of a start: from then on its program may run; 0: not before */
 	int64_t stop_until_ns; /* monotonic: a stop signal was sent, the kill follows then; 0: none was; INT64_MAX: never */
 	int64_t next_try_ns; /* real time of the next restart, CLOCK_NEVER: none */
 	int64_t delay_ns;    /* the back-off that led there; 0 before the first */

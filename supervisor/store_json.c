@@ -47,6 +47,7 @@ static const struct field state_fields[] = {
 	FIELD("FinishedNs", FIELD_I64, finished_ns),
 	FIELD("StartedMonoNs", FIELD_I64, started_mono_ns),
 	FIELD("RestartCount", FIELD_INT, restart_count),
+	FIELD("ReleasedMonoNs", FIELD_I64, released_mono_ns),
 	FIELD("StopUntilNs", FIELD_I64, stop_until_ns),
 	FIELD("NextTryNs", FIELD_I64, next_try_ns),
 	FIELD("DelayNs", FIELD_I64, delay_ns),

@@ -17,6 +17,9 @@
 #define PLAN_MAGIC 0x62706c6eU
 #define PLAN_MAX                                                                                             \
 	(4U << 20) /* bytes of one plan: arguments and environment are bounded by the kernel's own 128 KiB * 32 */
+/* What an init ends with that finds its starter gone before it was released. */
+#define PLAN_EXIT_UNRELEASED 213
+
 #define PLAN_RLIMITS 16
 #define PLAN_GROUPS  256
 #define PLAN_ID_MAX  4294967294U /* (uid_t)-1 means "leave it" to the kernel, and is never an id */

@@ -234,7 +234,7 @@ void stage_wait_for_release(struct stage_ctx *c)
 		n = read(c->gate_fd >= 0 ? c->gate_fd : c->report_fd, &go, 1);
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
-		_exit(1); /* the supervisor is gone, or does not want us any more */
+		_exit(PLAN_EXIT_UNRELEASED); /* the supervisor is gone, or does not want us any more */
 }
 
 /* ---- stdio */

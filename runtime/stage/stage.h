@@ -103,6 +103,7 @@ extern const size_t stage_exec_count;
 /* For who joins: the payload's session, always one of its own, and its terminal. */
 int stage_new_session(struct stage_ctx *c);
 /* Until the supervisor's byte, or that of whoever opens the gate; the supervisor's end ends who has no gate. */
+/* Does not return when nobody is there any more: exits with PLAN_EXIT_UNRELEASED. */
 void stage_wait_for_release(struct stage_ctx *c);
 
 /* Steps with a file of their own. */

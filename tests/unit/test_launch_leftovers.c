@@ -1,6 +1,7 @@
 /* Whoever dies during a launch, nothing of it stays; and who is whose child, who holds what. Needs root; the places named
  * in the code (base/fault.h) are killed at in a build with FAULTS=1 only. */
 #include "tests/support/launch_fixture.h"
+#include "runtime/stage/plan.h"
 
 #define DEADLINE_MS 10000
 
@@ -168,7 +169,7 @@ static void only_the_launcher_keeps(void **state)
 			1); /* the init waits for its release, the pipe has no writer */
 		assert_int_equal(read(p[0], &byte, 1), 0);
 		(void)close(p[0]);
-		assert_int_equal(sample_end(&t, fix.cgroups, "c"), 1);
+		assert_int_equal(sample_end(&t, fix.cgroups, "c"), PLAN_EXIT_UNRELEASED);
 		spec_free(s);
 	}
 }
@@ -223,7 +224,7 @@ static void no_memory_where_others_look(void **state)
 			fail_msg("%s", e.text);
 		/* With a pid namespace of its own it is one: there is nobody to look. And so this test can find it. */
 		assert_int_equal(memory_has(t.init.pid, secret), !host);
-		assert_int_equal(sample_end(&t, fix.cgroups, "c"), 1);
+		assert_int_equal(sample_end(&t, fix.cgroups, "c"), PLAN_EXIT_UNRELEASED);
 		spec_free(s);
 	}
 	free(secret);

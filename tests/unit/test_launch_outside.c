@@ -1,6 +1,7 @@
 /* The init of a container that joins a pid namespace with others in it: made outside, seen inside with its program's rights
  * and nothing else. Needs root. */
 #include "tests/support/launch_fixture.h"
+#include "runtime/stage/plan.h"
 #include "runtime/launch_gate.h"
 
 #include <inttypes.h>
@@ -154,7 +155,7 @@ static void ends_without_a_caller(void **state)
 	assert_int_equal(launch_begin(&args, &t.launch, &e), 0);
 	if (sample_until(&t, LAUNCH_READY, &e) < 0)
 		fail_msg("%s", e.text);
-	assert_int_equal(sample_end(&t, fix.cgroups, "c"), 1);
+	assert_int_equal(sample_end(&t, fix.cgroups, "c"), PLAN_EXIT_UNRELEASED);
 	spec_free(s);
 	end_holder(&holder, hs);
 }
