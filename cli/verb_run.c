@@ -109,6 +109,7 @@ struct run {
 	struct session *session;
 	struct buf kill_target, resize_target, attach_target;
 	const char *condition; /* of wait */
+	char *cursor; /* the place where it began, to be named to the next supervisor; NULL: not known */
 };
 
 static void run_done(struct run *r)
@@ -124,6 +125,7 @@ static void run_done(struct run *r)
 	if (r->base)
 		event_base_free(r->base);
 	free(r->id);
+	free(r->cursor);
 }
 
 OWN_DEFINE(run, struct run, run_done)
@@ -174,7 +176,8 @@ static int ask_wait(struct run *run, struct err *e)
 {
 	auto_(buf) struct buf target = { 0 };
 	if (api_target(&target, "/containers/%s/wait", run->id) < 0 ||
-		api_query(&target, "condition", run->condition) < 0)
+		api_query(&target, "condition", run->condition) < 0 ||
+		api_query(&target, "cursor", run->cursor ? run->cursor : "") < 0)
 		return err_set(e, ENOMEM, "wait");
 	return remote_start(&run->wait, run->cli, run->base, "POST", target.data, NULL, false, e);
 }
@@ -182,7 +185,12 @@ static int ask_wait(struct run *run, struct err *e)
 static void wait_changed(struct remote *wait)
 {
 	struct run *run = wait->cookie;
+	const char *cursor = wait->client ? http_client_header(wait->client, "Berth-Cursor") : NULL;
 	struct err e;
+	if (!run->cursor && cursor && !wait->err.code)
+		run->cursor = strdup(cursor); /* NULL: as if none had come */
+	if (wait->status && !wait->err.code)
+		reconnect_made(&run->reconnect);
 	if (!wait->ended)
 		return;
 	int ms = wait->err.code ? reconnect_delay(&run->reconnect, -wait->err.code, &e) : -1;
@@ -190,7 +198,7 @@ static void wait_changed(struct remote *wait)
 	run->ended = ms < 0 || event_add(run->retry, &tv) < 0;
 }
 
-/* Asked again after a break: the end that was waited for may have been meanwhile. */
+/* Asked again after a break: the end that was waited for may have been meanwhile. With the place it is that end and no later one. */
 static void wait_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *run = arg;
@@ -198,7 +206,7 @@ static void wait_again(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	remote_done(&run->wait);
 	run->wait = (struct remote){ .changed = wait_changed, .cookie = run };
-	if (strcmp(run->condition, "next-exit") == 0)
+	if (!run->cursor && strcmp(run->condition, "next-exit") == 0)
 		run->condition = "not-running";
 	run->ended = ask_wait(run, &run->wait.err) < 0;
 }

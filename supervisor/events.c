@@ -214,7 +214,8 @@ int events_will_destroy(struct container *c, struct err *e)
 	auto_(json) json_t *note = attributes
 		? json_pack("{s:O, s:i}", "Attributes", attributes, "ExitCode", c->actual.exit_code)
 		: NULL;
-	auto_free char *text = note ? json_dumps(note, JSON_COMPACT) : NULL;
+	auto_free char *text =
+		note && set_text(note, "Error", c->actual.error) == 0 ? json_dumps(note, JSON_COMPACT) : NULL;
 
 	if (!text)
 		return err_set(e, ENOMEM, "remove container %s", c->name);
@@ -225,7 +226,7 @@ int events_will_destroy(struct container *c, struct err *e)
 
 void events_destroyed(struct container *c)
 {
-	events_emit(c, "destroy", NULL);
+	events_emit(c, "destroy", ".error", c->actual.error, NULL);
 }
 
 /* Is it in the ring? generation 0: of any. */
@@ -268,7 +269,9 @@ void events_finish_destroy(struct engine *en, const char *id)
 	}
 	const char *name = json_string_value(json_object_get(attributes, "name"));
 	log_event("destroy", id, name ? name : "", NULL);
-	emit(en, NULL, id, "destroy", 0, (int)code, json_incref(attributes), NULL);
+	const char *error = json_string_value(json_object_get(note, "Error"));
+	emit(en, NULL, id, "destroy", 0, (int)code, json_incref(attributes),
+		json_pack("{s:s, s:s}", "container", id, "error", error ? error : ""));
 }
 
 /* The container that ref may stand for: id, its beginning of 12 or more, or name. */
@@ -284,14 +287,16 @@ static bool is_of(const struct event_line *line, const char *ref)
 	return name && strcmp(name, ref + (*ref == '/')) == 0;
 }
 
-static int64_t time_of(const struct event_line *line)
+static void take_end(const struct event_line *line, const json_t *doc, struct events_end *out)
 {
-	auto_(json) json_t *doc = json_loadb(line->json, line->len, 0, NULL);
-	return json_integer_value(json_object_get(doc, "timeNano"));
+	const char *error = json_string_value(json_object_get(json_object_get(doc, "Berth"), "error"));
+
+	out->code = line->code;
+	snprintf(out->error, sizeof(out->error), "%s", error ? error : "");
 }
 
-bool events_find_end(
-	struct engine *en, const char *ref, bool removal, uint64_t after, int64_t since_ns, int *code)
+bool events_find_end(struct engine *en, const char *ref, bool removal, uint64_t after, int64_t since_ns,
+	struct events_end *out)
 {
 	auto_(event_reader) struct event_reader *rd = NULL;
 	struct event_line line;
@@ -301,10 +306,13 @@ bool events_find_end(
 		abort();
 	while ((!found || since_ns != CLOCK_NEVER) && event_reader_next(rd, &line, NULL) > 0) {
 		bool destroy = strcmp(line.action, "destroy") == 0;
-		if ((!destroy && (removal || strcmp(line.action, "die") != 0)) || !is_of(&line, ref) ||
-			(since_ns != CLOCK_NEVER && time_of(&line) < since_ns))
+		if ((!destroy && (removal || strcmp(line.action, "die") != 0)) || !is_of(&line, ref))
 			continue;
-		*code = line.code;
+		auto_(json) json_t *doc = json_loadb(line.json, line.len, 0, NULL);
+		if (since_ns != CLOCK_NEVER &&
+			json_integer_value(json_object_get(doc, "timeNano")) < since_ns)
+			continue;
+		take_end(&line, doc, out);
 		found = true;
 	}
 	return found;

@@ -71,11 +71,16 @@ void events_destroyed(struct container *c);
 /* The rest of a removal that a death has cut short: id's directory is there, its record is not. */
 void events_finish_destroy(struct engine *en, const char *id);
 
+struct events_end {
+	int code;
+	char error[ERR_TEXT_MAX]; /* why its start failed; "": it did not */
+};
+
 /* How a container ended, for who waited for it when a supervisor died, or comes when it is no more. ref: its id, a beginning of
  * that (12 or more) or its name. removal: only a removal counts, else a die as well. The first behind the event after; with
  * since_ns (CLOCK_NEVER: none) the last of those that are not older than that. */
-bool events_find_end(
-	struct engine *en, const char *ref, bool removal, uint64_t after, int64_t since_ns, int *code);
+bool events_find_end(struct engine *en, const char *ref, bool removal, uint64_t after, int64_t since_ns,
+	struct events_end *out);
 
 /* For engine.c, daemon.c and recover.c. */
 int events_open(struct engine *en, struct err *e);

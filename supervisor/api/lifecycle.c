@@ -200,18 +200,30 @@ static int answer_from_ring(struct api_call *call, enum wait_condition condition
 	struct engine *en = call->engine;
 	const char *cursor = http_query(call->rq, "cursor");
 	bool removal = condition == WAIT_REMOVED, found = false;
+	struct events_end end;
 	uint64_t after = 0;
-	int code, r = 0;
+	int r = 0;
 	if (gone)
-		found = events_find_end(en, call->param[0], true, 0, clock_real_ns() - WAIT_LATE_NS, &code);
+		found = events_find_end(en, call->param[0], true, 0, clock_real_ns() - WAIT_LATE_NS, &end);
 	else if (cursor && *cursor && (r = event_ring_parse_cursor(en->events, cursor, &after, e)) > 0)
-		found = events_find_end(en, call->param[0], removal, after, CLOCK_NEVER, &code);
+		found = events_find_end(en, call->param[0], removal, after, CLOCK_NEVER, &end);
 	if (r < 0 || !found)
 		return r < 0 ? r : 0;
-	auto_free char *text = wait_body(code, NULL);
+	auto_free char *text = wait_body(end.code, *end.error ? end.error : NULL);
 	http_reply(call->rq, text ? 200 : 500, "application/json", text, text ? strlen(text) : 0);
 	api_call_free(call);
 	return 1;
+}
+
+/* The ring does not know any more what came behind the client's place: what it waited for may be long over. */
+static bool place_is_lost(const struct api_call *call)
+{
+	const struct event_ring *ring = call->engine->events;
+	const char *cursor = http_query(call->rq, "cursor");
+	uint64_t after;
+	return cursor && *cursor &&
+		(event_ring_parse_cursor(ring, cursor, &after, NULL) <= 0 ||
+			after + 1 < event_ring_oldest(ring));
 }
 
 static void wait_(struct api_call *call)
@@ -226,6 +238,8 @@ static void wait_(struct api_call *call)
 	int r = wait_parse_condition(word ? word : "", &condition, &e);
 	if (r == 0)
 		r = answer_from_ring(call, condition, false, &e);
+	if (condition == WAIT_NEXT_EXIT && r == 0 && place_is_lost(call))
+		condition = WAIT_NOT_RUNNING;
 	if (r == 0)
 		r = container_wait(call->engine, call->param[0], condition, waited, call, &w, &e);
 	else if (r > 0)

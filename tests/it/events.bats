@@ -222,6 +222,17 @@ kill_supervisor() {
 	[ "$(request POST "/containers/nosuch/wait" | head -1)" = 404 ]
 }
 
+@test "wait: why a start failed is told to those who come after the removal, too" {
+	local id
+	id=$(berth create --name fails --network none "dir:$ROOT" no-such-program)
+	run berth start fails
+	[ "$status" -ne 0 ]
+	berth rm fails
+	kill_supervisor
+	run request POST "/containers/$id/wait?condition=removed"
+	[[ "$output" == *'"StatusCode":127'*'"Message":"'*'executable file not found'* ]]
+}
+
 @test "stop, start and rm are asked for again when the supervisor dies in the middle, kill is not" {
 	local pid
 	berth run -d --name mid --network none --stop-timeout 3 "dir:$ROOT" sh -c 'trap "" TERM; while :; do sleep 0.1; done' > /dev/null

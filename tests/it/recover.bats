@@ -74,3 +74,27 @@ another() { [ "$(supervisor_pid)" != "$1" ] && timeout $((5 * SLOW)) berth versi
 	[ "$(wc -l < "$SUITE_DIR/web/asked")" -eq 1 ]
 	[ "$(grep -c 'event=kill .*signal=15' "$SUITE_DIR/daemon.log")" -eq 2 ] # one for each of these two tests
 }
+
+@test "an attached run has the code of its own run, whatever policy starts after it" {
+	local old pid client inner status=0
+	mkdir -p "$SUITE_DIR/twice"
+	timeout $((60 * SLOW)) berth run --restart always --name twice --network none -v "$SUITE_DIR/twice:/home" "dir:$ROOT" \
+		sh -c 'echo >> /home/runs; echo on; [ "$(wc -l < /home/runs)" = 1 ] || exec sleep 1000; while [ ! -e /home/go ]; do sleep 0.05; done; exit 7' \
+		> "$SUITE_DIR/out" 3>&- &
+	client=$!
+	wait_until 10 grep -q on "$SUITE_DIR/out"
+	pid=$(pid_of twice)
+	inner=$(pgrep -P "$client" -x berth)
+	old=$(supervisor_pid)
+	kill -STOP "$inner" "$(keeper_pid)"
+	kill -KILL "$old"
+	touch "$SUITE_DIR/twice/go"
+	wait_until 10 process_gone "$pid"
+	kill -CONT "$(keeper_pid)"
+	second() { [ "$(wc -l < "$SUITE_DIR/twice/runs")" -eq 2 ]; }
+	wait_until 20 second
+	kill -CONT "$inner"
+	wait "$client" || status=$?
+	[ $status -eq 7 ]
+	[ "$(cat "$SUITE_DIR/out")" = on ]
+}
