@@ -32,12 +32,13 @@
 #include "supervisor/upgrade.h"
 #include "supervisor/worker.h"
 
-#define API_NAME     "api"  /* the listening socket in the keeper's table */
-#define NAME_NAME    "name" /* there too: the claim on what is global to a host */
-#define SOCKET_GROUP "berth"
-#define DEBT_TRIES   20
-#define PATIENCE_NS  (2 * NS_PER_S)
-#define NOFILE_MIN   256 /* ours, the keeper's, and a few dozen containers' */
+#define API_NAME      "api"  /* the listening socket in the keeper's table */
+#define NAME_NAME     "name" /* there too: the claim on what is global to a host */
+#define SOCKET_GROUP  "berth"
+#define DEBT_TRIES    20
+#define PATIENCE_NS   (2 * NS_PER_S)
+#define LAST_WORDS_MS 200
+#define NOFILE_MIN    256 /* ours, the keeper's, and a few dozen containers' */
 
 struct daemon {
 	struct engine *engine;
@@ -59,11 +60,16 @@ static void leave_loop(struct daemon *d)
 	(void)event_base_loopbreak(d->engine->base);
 }
 
+/* Those who waited for the last end are told of it on their streams, which takes a few rounds more. */
 static void all_ended(void *cookie, int r, const struct err *e)
 {
+	static const struct timeval last_words = { 0, LAST_WORDS_MS * 1000 };
+	struct daemon *d = cookie;
 	(void)r;
 	(void)e;
-	leave_loop(cookie);
+
+	if (event_base_loopexit(d->engine->base, &last_words) < 0)
+		leave_loop(d);
 }
 
 static void end_daemon(struct daemon *d, const char *why)

@@ -145,3 +145,45 @@ each() { # each COMMAND...: with $docker as every client
 	}
 	each check
 }
+
+@test "logs: tail, times, since and until" {
+	check() {
+		berth run -d --network none --name life "dir:$ROOT" sh -c 'echo one; sleep 1.5; echo two; sleep 1.5; echo three; sleep 1000' > /dev/null
+		wait_until 20 eval '[ "$("$docker" logs life | wc -l)" -eq 3 ]'
+		[ "$("$docker" logs --tail 2 life | tr '\n' ' ')" = "two three " ] || return 1
+		[ "$("$docker" logs --tail 0 life | wc -l)" -eq 0 ] || return 1
+		local middle
+		"$docker" logs -t life | grep -qE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{9}Z one$' || return 1
+		middle=$("$docker" logs -t life | awk '$2 == "two" { print $1 }')
+		[ "$("$docker" logs --since "$middle" life | tr '\n' ' ')" = "two three " ] || return 1
+		[ "$("$docker" logs --until "$middle" life | tr '\n' ' ')" = "one two " ] || return 1
+		[ "$("$docker" logs --since 1h life | wc -l)" -eq 3 ] || return 1
+		[ "$("$docker" logs --until 1h life | wc -l)" -eq 0 ] || return 1
+		"$docker" rm -f life
+	}
+	each check
+}
+
+@test "logs -f over rotations and over a restart" {
+	check() {
+		# Slow enough for who follows: he reads from the files, and the oldest goes.
+		berth run -d --network none --name life --log-opt max-size=4k --log-opt max-file=5 "dir:$ROOT" \
+			sh -c 'i=0; while [ $i -lt 300 ]; do echo "line $i"; i=$((i + 1)); [ $((i % 10)) -ne 0 ] || sleep 0.1; done' > /dev/null
+		timeout $((60 * SLOW)) "$docker" logs -f life > "$SUITE_DIR/followed" || return 1
+		diff <(for ((i = 0; i < 300; i++)); do echo "line $i"; done) "$SUITE_DIR/followed" || return 1
+		[ "$(find "$(dirname "$("$docker" inspect -f '{{.LogPath}}' life)")" -type f | wc -l)" -gt 1 ] || return 1
+		"$docker" rm life
+
+		berth run -d --network none --name life "dir:$ROOT" sh -c 'trap "echo ends; exit 0" TERM; echo begins; while :; do sleep 0.1; done' > /dev/null
+		timeout $((60 * SLOW)) "$docker" logs -f life > "$SUITE_DIR/followed" 3>&- &
+		local follower=$!
+		wait_until 10 eval '[ "$(cat "$SUITE_DIR/followed")" = begins ]'
+		"$docker" restart life
+		wait_until 10 eval '[ "$(grep -c begins "$SUITE_DIR/followed")" -eq 2 ]'
+		"$docker" stop life
+		wait "$follower"
+		[ "$(tr '\n' ' ' < "$SUITE_DIR/followed")" = "begins ends begins ends " ] || return 1
+		"$docker" rm life
+	}
+	each check
+}

@@ -131,6 +131,28 @@ make_all_kinds() {
 	assert_nothing_left
 }
 
+@test "the daemon's orderly end: who waits for the last end, or reads along, is told of it" {
+	local verb
+	start_daemon
+	berth run -d --name last --network none "dir:$ROOT" sh -c 'trap "echo bye; exit 4" TERM; echo begun; while :; do sleep 0.1; done' > /dev/null
+	wait_until 10 eval '[ "$(berth logs last)" = begun ]'
+	for verb in "wait last" "logs -f last" events "attach last"; do
+		timeout -s KILL $((20 * SLOW)) berth $verb > "$SUITE_DIR/told.${verb%% *}" 2> /dev/null 3>&- &
+	done
+	wait_until 10 eval '[ "$(cat "$SUITE_DIR/told.logs")" = begun ]'
+	wait_until 10 grep -q event=attach "$SUITE_DIR/daemon.log"
+	sleep "$SLOW" # nothing tells that the wait is registered
+	stop_daemon
+	wait_until 10 grep -qx 4 "$SUITE_DIR/told.wait"
+	wait_until 10 grep -qx bye "$SUITE_DIR/told.logs"
+	wait_until 10 grep -qx bye "$SUITE_DIR/told.attach"
+	wait_until 10 grep -q ' container die .*exitCode=4' "$SUITE_DIR/told.events"
+	start_daemon
+	remove_all
+	stop_daemon
+	assert_nothing_left
+}
+
 @test "what a removal, a creation and a layer left by half is swept" {
 	start_daemon
 	boxed --name going -v /data "dir:$ROOT" sh -c 'echo said; touch /layer'
