@@ -40,7 +40,7 @@ chat() {
 	local name=$1 manner=$2 code=$3 life=$4
 	shift 4
 	berth_timed run -d --name "$name" --network none -v "$SUITE_DIR/truth:/truth" "$@" --log-opt max-file=1000 "dir:$ROOT" \
-		chatter say "/truth/$name" "$name" "$manner" $((4000 * SLOW)) "$code" "$life"
+		chatter say "/truth/$name" "$name" "$manner" $((1000 * SLOW)) "$code" "$life"
 }
 
 # Its log against its own word. Prints "NAME runs=N codes=C,... bytes=N blocked_ms=N".

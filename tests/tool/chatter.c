@@ -52,7 +52,7 @@ __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *for
 
 enum manner { LINES, BURSTS, LONG, ENDLESS, BOTH, MANNER_COUNT };
 static const char *const manner_names[MANNER_COUNT] = { "lines", "bursts", "long", "endless", "both" };
-static const int pause_factors[MANNER_COUNT] = { 1, 5, 20, 1, 1 };
+static const int pause_factors[MANNER_COUNT] = { 1, 10, 60, 1, 1 };
 
 struct text {
 	const char *name;
