@@ -361,3 +361,24 @@ boxed_deaf() {
 	for id in "$config" "$fifo" "$later"; do rm -rf "$data/$id" "$SUITE_DIR/data/logs/$id"; done
 	end_whole
 }
+
+@test "an attached run has its code, whichever step of its end the supervisor dies at" {
+	local point client status
+	mkdir -p "$SUITE_DIR/go"
+	for point in $(sampled_points supervisor.drained supervisor.exit supervisor.acknowledged supervisor.told-d supervisor.remov); do
+		rm -f "$SUITE_DIR/go/now" "$SUITE_DIR/got"
+		status=0
+		BERTH_FAULT=$point:self BERTH_PROGRAM=$FAULTS start_daemon
+		timeout $((60 * SLOW)) berth run --rm --name brief --network none -v "$SUITE_DIR/go:/go" "dir:$ROOT" \
+			sh -c 'echo on; while [ ! -e /go/now ]; do sleep 0.05; done; exit 7' > "$SUITE_DIR/got" 2> /dev/null 3>&- &
+		client=$!
+		wait_until 10 grep -qs on "$SUITE_DIR/got"
+		touch "$SUITE_DIR/go/now"
+		wait "$client" || status=$?
+		[ $status -eq 7 ] || { echo "$point: $status"; return 1; }
+		wait_until 10 daemon_answers
+		grep -q 'was killed by signal 9' "$SUITE_DIR/daemon.log" || { echo "$point never struck"; return 1; }
+		end_whole
+		: > "$SUITE_DIR/daemon.log"
+	done
+}
