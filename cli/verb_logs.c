@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -30,6 +31,9 @@ static int logs_target(const struct args *o, struct buf *target, struct err *e)
 	static const char *const times[] = { "since", "until" };
 	static const char *const switches[] = { "timestamps", "details", "follow" };
 	const char *tail = option_string(o, "tail");
+	char *end = NULL;
+	if (tail && strcmp(tail, "all") != 0 && ((void)strtol(tail, &end, 10), end == tail || *end))
+		return err_say(e, EINVAL, "invalid number of lines '%s': want a number or \"all\"", tail);
 	int r = api_target(target, "/containers/%s/logs?stdout=1&stderr=1", o->words[0]);
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]) && r == 0; i++) {
 		auto_(buf) struct buf stamp = { 0 };

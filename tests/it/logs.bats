@@ -97,6 +97,14 @@ has_lines() { [ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]; }
 	[ "$(cat "$SUITE_DIR/got")" = $'up\nup' ]
 }
 
+@test "a number of lines that is none is refused" {
+	berth create --name none --network none "dir:$ROOT" true > /dev/null
+	run berth logs -n many none
+	[ "$status" -eq 1 ]
+	[ "$output" = "invalid number of lines 'many': want a number or \"all\"" ]
+	for lines in all 0 7 -1; do berth logs -n $lines none; done
+}
+
 @test "times, streams, details" {
 	berth run -d --name marks --network none --label a=1 --label b=2 -e E=x --log-opt labels=a,c --log-opt env=E "dir:$ROOT" \
 		sh -c 'echo one; sleep 1.2; echo two >&2' > /dev/null
