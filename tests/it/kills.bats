@@ -6,6 +6,7 @@ load crash
 
 setup_file() {
 	prepare_suite
+	export CRASHES_EXPECTED=1 # end_load counts them
 	cp "$BERTH_BUILD/tool/chatter" "$ROOT/bin/"
 	tree_hash "$ROOT" > "$SUITE_DIR/image.before"
 	export SEED=${BERTH_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
@@ -186,7 +187,7 @@ events_of() {
 }
 events_are() { [ "$(events_of "$1")" = "$2" ]; }
 
-end_load() {
+end_load() { # end_load [CRASHES]
 	local i
 	PATIENCE=10
 	touch "$SUITE_DIR/enough"
@@ -199,6 +200,7 @@ end_load() {
 	kill "$EVENTS" || wrong "events: $(cat "$SUITE_DIR/events.err")"
 	sort "$SUITE_DIR/counts" | uniq -c
 	cat "$SUITE_DIR/said"
+	[ "$(crashes)" = "${1:-0}" ] || wrong "$(crashes) supervisors crashed"
 	if [ -s "$SUITE_DIR/wrong" ]; then
 		cat "$SUITE_DIR/wrong"
 		return 1
@@ -282,7 +284,7 @@ events_of_struck() { berth events --since 0 --until "$(date +%s.%N)" --format '{
 	sleep 5
 	kill -CONT "$pid"
 	wait_until 20 daemon_answers
-	end_load
+	end_load 4
 	local longest
 	longest=$(longest_block_ms)
 	echo "a write took $longest ms at most"
