@@ -92,11 +92,25 @@ static int bad(const struct words *w, struct err *e)
 		(int)(w->end - w->all), w->all);
 }
 
-/* ".A.B" from value; "." is value itself. */
+/* Objects whose keys are anybody's words, maps in docker's Go: what one lacks is "<no value>" there, where a member that is not
+ * known at all is an error. */
+static bool is_map(const char *name)
+{
+	static const char *const maps[] = { "Attributes", "Labels", "Annotations", "Sysctls", "Tmpfs",
+		"Ports", "Networks" };
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+		if (strcmp(name, maps[i]) == 0)
+			return true;
+	return false;
+}
+
+/* ".A.B" from value; "." is value itself. *out NULL: a key that its map lacks. */
 static int find_field(struct words *w, const json_t *value, const json_t **out, struct err *e)
 {
 	skip_blanks(w);
 	const char *start = w->at;
+	bool in_map = false;
 	if (w->at >= w->end || *w->at != '.')
 		return bad(w, e);
 	while (w->at < w->end && *w->at == '.') {
@@ -111,9 +125,12 @@ static int find_field(struct words *w, const json_t *value, const json_t **out, 
 			break;
 		if (n == 0)
 			return bad(w, e);
-		if (!json_is_object(value) || !(value = json_object_get(value, name)))
+		const json_t *member = json_is_object(value) ? json_object_get(value, name) : NULL;
+		if (!member && !in_map)
 			return err_say(e, EINVAL, "template: no field '%s' in '%.*s'", name,
 				(int)(w->at - start), start);
+		value = member;
+		in_map = is_map(name);
 	}
 	*out = value;
 	return 0;
@@ -170,6 +187,8 @@ static int render_action(struct words *w, const json_t *value, struct buf *out, 
 	}
 	if (w->at != w->end)
 		return bad(w, e);
+	if (!v)
+		return buf_puts(out, as_json ? "null" : "<no value>");
 	if (!as_json)
 		return print_value(v, out);
 	auto_free char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);

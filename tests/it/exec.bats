@@ -66,7 +66,7 @@ teardown_file() {
 	[ "$status" -eq 6 ]
 }
 
-@test "a background child holding stdout does not hold the client for longer than 2 s" {
+@test "probe f: a background child holding stdout does not hold the client for longer than 2 s" {
 	local before after
 	before=$(date +%s%N)
 	run timeout $((20 * SLOW)) berth exec box sh -c 'sleep 60 & exit 3'

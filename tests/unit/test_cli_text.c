@@ -105,11 +105,12 @@ static void templates(void **state)
 		{ "{{json .State}}", "{\"Pid\":42,\"Running\":true}" },
 		{ "{{json .}}",
 			"{\"State\":{\"Pid\":42,\"Running\":true},\"Name\":\"/web\",\"Cmd\":[\"a\",\"b c\"],"
-			"\"Nothing\":null}" },
+			"\"Nothing\":null,\"Labels\":{\"a\":\"1\"}}" },
 		{ "{{.Cmd}} {{.State}} {{.Nothing}}", "[a b c] map[Pid:42 Running:true] <no value>" },
 		{ "{{index .State \"Pid\"}} {{index .Cmd 1}}", "42 b c" },
 		{ "<{{index .State \"Nope\"}}>", "<>" },
 		{ "a\\tb\\n", "a\tb\n" },
+		{ "{{.Labels.a}} {{.Labels.b}} {{json .Labels.b}}", "1 <no value> null" },
 		{ "{ {.Name}}", "{ {.Name}}" },
 	};
 	static const struct {
@@ -117,13 +118,14 @@ static void templates(void **state)
 	} bad[] = {
 		{ "{{.State.Pit}}", "template: no field 'Pit' in '.State.Pit'" },
 		{ "{{.Name.X}}", "template: no field 'X' in '.Name.X'" },
+		{ "{{.Labels.b.X}}", "template: no field 'X' in '.Labels.b.X'" },
 		{ "{{.Name", "template: unclosed action: {{.Name" },
 		{ "{{index .Cmd 7}}", "template: index out of range: 7" },
 	};
 	struct err e;
 	(void)state;
-	json_t *o = json_pack("{s:{s:i,s:b},s:s,s:[s,s],s:n}", "State", "Pid", 42, "Running", 1, "Name",
-		"/web", "Cmd", "a", "b c", "Nothing");
+	json_t *o = json_pack("{s:{s:i,s:b},s:s,s:[s,s],s:n,s:{s:s}}", "State", "Pid", 42, "Running", 1,
+		"Name", "/web", "Cmd", "a", "b c", "Nothing", "Labels", "a", "1");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf out = { 0 };
 		if (template_render(cases[i].text, o, &out, &e) < 0)
