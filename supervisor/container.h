@@ -107,6 +107,8 @@ void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn do
 /* The same for who has asked before and lost the answer with a supervisor: a stop that goes on is waited for and not begun anew. */
 void container_stop_again(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
 void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
+/* Its exit is under way (c->exit): answered when that is through, and policy does not start it again. No signal, no event. */
+void container_await_exit(struct container *c, done_fn done, void *cookie);
 /* SIGKILL answers after the exit, any other signal at once. -EBUSY: it does not run. */
 void container_kill(struct container *c, int sig, done_fn done, void *cookie);
 /* Freezes all that runs in it; answers when it stands still. -EBUSY: it does not run, or is paused already. */

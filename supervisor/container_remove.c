@@ -249,7 +249,7 @@ void container_remove(struct container *c, bool force, bool volumes, done_fn don
 	answers_add(&job->answers, done, cookie);
 	c->remove = job;
 	if (c->exit)
-		container_stop(c, 0, 0, stopped, job); /* only waits for what is going on */
+		container_await_exit(c, stopped, job);
 	else if (up || c->actual.held)
 		container_kill(c, SIGKILL, stopped, job);
 	else

@@ -254,6 +254,16 @@ void container_stop_again(struct container *c, int sig, int64_t timeout_ns, done
 		container_stop(c, sig, timeout_ns, done, cookie);
 }
 
+void container_await_exit(struct container *c, done_fn done, void *cookie)
+{
+	want_stopped(c);
+	if (c->stop)
+		answers_add(&c->stop->answers, done, cookie);
+	else
+		(void)new_job(c, SIGKILL, -1, false, done,
+			cookie); /* answered by the exit; nobody needs a signal */
+}
+
 void container_kill(struct container *c, int sig, done_fn done, void *cookie)
 {
 	struct err e;

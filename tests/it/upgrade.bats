@@ -149,7 +149,7 @@ taken_back() { # taken_back WORD REASON
 	refused "is not a berth" /bin/busybox
 	refused "is not a berth" "$SUITE_DIR/cut"
 	refused "is not a berth" "$(bad 'liar!')"
-	refused "does not answer to --version within 5 s" "$(bad stuck)"
+	refused "does not answer to --version within 20 s" "$(bad stuck)"
 	refused "accepts at most 1 argument" a b
 	run http POST /berth/upgrade '{}'
 	[[ "$output" == *'Path: must be the absolute path'* ]]
