@@ -325,7 +325,7 @@ file_grows() { [ -e "$1" ] && [ "$(stat -c %s "$1")" -gt "$2" ]; }
 	[ "$(tail -1 "$SUITE_DIR/got")" = after ]
 	local kept lost
 	kept=$(head -n -1 "$SUITE_DIR/got" | wc -c)
-	lost=$(sed -n 's/^berth: \([0-9]*\) bytes of stdout dropped: No space left on device$/\1/p' "$SUITE_DIR/got.err" | paste -sd+ | bc)
+	lost=$(sed -n 's/^berth: \([0-9]*\) bytes of stdout dropped: No space left on device$/\1/p' "$SUITE_DIR/got.err" | awk '{ sum += $1 } END { print sum + 0 }')
 	[ $((kept + lost)) -eq "$("$SAY" lines 3000 | wc -c)" ]
 	# What there was no room for is gone in whole lines, from wherever it was; the rest is in its order.
 	[ "$(head -n -1 "$SUITE_DIR/got" | grep -vxFc -f <("$SAY" lines 3000))" -eq 0 ]
