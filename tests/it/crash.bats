@@ -144,8 +144,10 @@ teardown() { end_daemon_by_force; }
 	done
 	began=$(date +%s%N)
 	# Our own client would ask again.
-	curl -s --unix-socket "$SUITE_DIR/run/berth.sock" -X POST 'http://x/containers/stopped/stop?t=4' &
-	curl -s --unix-socket "$SUITE_DIR/run/berth.sock" -X POST 'http://x/containers/again/restart?t=4' &
+	printf 'POST /containers/stopped/stop?t=4 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n' |
+		timeout 30 socat -t 30 - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" > /dev/null 2>&1 3>&- &
+	printf 'POST /containers/again/restart?t=4 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n' |
+		timeout 30 socat -t 30 - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock" > /dev/null 2>&1 3>&- &
 	signalled() { [ "$(grep -c 'event=kill .*signal=15' "$SUITE_DIR/daemon.log")" -ge 2 ]; }
 	wait_until 10 signalled
 	local pid
