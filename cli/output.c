@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,21 @@ void print_warnings(const json_t *list)
 		if (json_is_string(item))
 			(void)fprintf(stderr, "WARNING: %s\n", json_string_value(item));
 	}
+}
+
+void output_reader_gone(void)
+{
+	(void)signal(SIGPIPE, SIG_DFL); /* base/http has a handler for it */
+	(void)raise(SIGPIPE);
+}
+
+int output_flush(struct err *e)
+{
+	if (fflush(stdout) == 0)
+		return 0;
+	if (errno == EPIPE)
+		output_reader_gone();
+	return err_set(e, errno, "write to standard output");
 }
 
 static bool is_verb(const char *target, const char *verb)

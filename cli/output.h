@@ -18,6 +18,10 @@ int output_error(const struct err *e, int code);
 /* The same with "berth: " before and a hint at --help behind. */
 int print_usage_error(const char *verb, const struct err *e, int code);
 void print_warnings(const json_t *list);
+/* Ends the program by SIGPIPE, as it ends any filter. */
+void output_reader_gone(void);
+/* What was printed goes out. A reader that has gone ends the program; -errno of another failure. */
+int output_flush(struct err *e);
 
 /* One request per argument: prints its name, or its error; 0, or 1 when one failed. target has one %s. */
 int for_each_container(const struct cli *cli, const struct args *o, const char *method, const char *target);

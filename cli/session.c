@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/reconnect.h"
 #include "cli/terminal.h"
 
@@ -65,8 +66,7 @@ int display_check(struct display *d, struct err *e)
 {
 	if (d->out.error == EPIPE || d->err.error == EPIPE) {
 		terminal_restore();
-		(void)signal(SIGPIPE, SIG_DFL);
-		(void)raise(SIGPIPE);
+		output_reader_gone();
 	}
 	if (d->out.error)
 		return err_set(e, d->out.error, "write to standard output");

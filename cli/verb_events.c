@@ -157,7 +157,7 @@ static int print_one(const json_t *event, void *cookie)
 	if (r < 0)
 		return r;
 	(void)fwrite(line.data, 1, line.len, stdout);
-	return fflush(stdout) == 0 ? 0 : err_set(&w->e, errno, "write to standard output");
+	return output_flush(&w->e);
 }
 
 static void on_data(struct remote *r, const char *data, size_t len)
@@ -242,7 +242,7 @@ int verb_events(const struct cli *cli, const struct args *o)
 	if (r == 0) {
 		do
 			r = watch(&w, &e);
-		while (r < 0 && (r = reconnect_after(&w.reconnect, r, &e)) == 0);
+		while (r < 0 && w.r == 0 && (r = reconnect_after(&w.reconnect, r, &e)) == 0);
 	}
 	return r < 0 ? output_error(&e, 1) : 0;
 }

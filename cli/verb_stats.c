@@ -317,7 +317,7 @@ static int draw(struct screen *s, struct err *e)
 	if (!option_bool(s->o, "no-stream") && isatty(STDOUT_FILENO))
 		(void)fputs("\033[H\033[J", stdout);
 	(void)fputs(out.data ? out.data : "", stdout);
-	return fflush(stdout) == 0 ? 0 : err_set(e, errno, "write to standard output");
+	return output_flush(e);
 }
 
 static bool all_ended(const struct screen *s)

@@ -272,6 +272,20 @@ kill_supervisor() {
 	tail -1 "$SUITE_DIR/last" | grep -qx "the berth daemon at $BERTH_HOST has gone"
 }
 
+@test "a reader that has gone ends events and stats as it ends any filter; what cannot be written is an error" {
+	berth create --name unread --network none "dir:$ROOT" true > /dev/null
+	local verb status
+	for verb in "events --since 0 --until $(now)" "stats -a"; do
+		(sleep 0.2; timeout $((5 * SLOW)) berth $verb 2> "$SUITE_DIR/err" || echo $? > "$SUITE_DIR/status") | :
+		[ "$(cat "$SUITE_DIR/status")" = 141 ]
+		[ ! -s "$SUITE_DIR/err" ]
+		status=0
+		timeout $((5 * SLOW)) berth $verb > /dev/full 2> "$SUITE_DIR/err" || status=$?
+		[ "$status" = 1 ]
+		grep -q 'write to standard output: No space left' "$SUITE_DIR/err"
+	done
+}
+
 @test "a client that stands still loses nothing that the ring holds, and is told of what it does not" {
 	local i
 	berth events --format json > "$SUITE_DIR/slow" 3>&- &
