@@ -292,6 +292,20 @@ int event_ring_parse_cursor(const struct event_ring *r, const char *text, uint64
 	return 1;
 }
 
+int event_ring_find_place(const struct event_ring *r, const char *text, uint64_t *next, struct err *e)
+{
+	uint64_t seq;
+
+	*next = r->next;
+	if (!text || !*text)
+		return 0;
+	int ret = event_ring_parse_cursor(r, text, &seq, e);
+	if (ret < 0)
+		return ret;
+	*next = ret ? seq + 1 : event_ring_oldest(r);
+	return !ret;
+}
+
 /* ---------------------------------------------------------------- reading */
 
 int event_reader_new(struct event_ring *r, uint64_t from, struct event_reader **out, struct err *e)

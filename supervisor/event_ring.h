@@ -62,6 +62,9 @@ int event_ring_add(struct event_ring *r, uint64_t generation, int code, const ch
 #define EVENT_CURSOR_MAX (EVENT_RING_INSTANCE_LEN + 24)
 char *event_ring_format_cursor(const struct event_ring *r, uint64_t seq, char out[EVENT_CURSOR_MAX]);
 int event_ring_parse_cursor(const struct event_ring *r, const char *text, uint64_t *seq, struct err *e);
+/* Where a client goes on that names the place text (NULL or "": now). 1 for a place that is not of this instance: *next is the
+ * oldest event there is then. */
+int event_ring_find_place(const struct event_ring *r, const char *text, uint64_t *next, struct err *e);
 
 /* Begins at number from, or at the first that is there. */
 int event_reader_new(struct event_ring *r, uint64_t from, struct event_reader **out, struct err *e);

@@ -155,6 +155,8 @@ static void caught_up(struct event_stream *s)
 	event_reader_free(take_ptr(&s->reader));
 	if (is_over(s))
 		stream_end(s);
+	else if (s->until_ns != CLOCK_NEVER)
+		engine_timer_arm(s->until, s->until_ns - clock_real_ns());
 }
 
 static void read_on(struct event_stream *s)
@@ -250,21 +252,7 @@ static int parse_time(const struct api_call *call, const char *key, int64_t *out
 		: 0;
 }
 
-/* Where to begin. Returns 1 when it is behind another daemon's place. */
-static int parse_cursor(struct event_stream *s, const char *text, struct err *e)
-{
-	const struct event_ring *ring = ring_of(s);
-	uint64_t seq;
-
-	s->next = event_ring_next(ring);
-	if (!text || !*text)
-		return 0;
-	int r = event_ring_parse_cursor(ring, text, &seq, e);
-	if (r >= 0)
-		s->next = r ? seq + 1 : event_ring_oldest(ring);
-	return r < 0 ? r : !r;
-}
-
+/* Returns 1 when it begins behind another daemon's place. */
 static int parse_query(struct event_stream *s, struct err *e)
 {
 	const struct api_call *call = s->call;
@@ -279,7 +267,7 @@ static int parse_query(struct event_stream *s, struct err *e)
 		return err_say(e, EINVAL, "`since` time (%s) cannot be after `until` time (%s)",
 			http_query(call->rq, "since"), http_query(call->rq, "until"));
 	s->with_cursor = cursor != NULL;
-	if ((r = parse_cursor(s, cursor, e)) < 0)
+	if ((r = event_ring_find_place(ring_of(s), cursor, &s->next, e)) < 0)
 		return r;
 	if ((!cursor || !*cursor) && (s->since_ns != CLOCK_NEVER || s->until_ns != CLOCK_NEVER))
 		s->next = event_ring_oldest(ring_of(s));
@@ -300,8 +288,6 @@ static void begin(struct event_stream *s, bool elsewhere)
 	events_subscribe(s->call->engine, &s->subscriber);
 	if (elsewhere)
 		say_lost(s, "unknown", s->next);
-	if (s->until_ns != CLOCK_NEVER)
-		engine_timer_arm(s->until, s->until_ns - clock_real_ns());
 	fall_behind(s);
 	engine_timer_arm(s->more, 0);
 }

@@ -6,8 +6,6 @@
  * of another instance (a daemon that was started anew) and for a number of old all that is there is told, after an "unknown".
  * Without it the events from now on.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +20,6 @@
 #define LOW_WATER  (32 * 1024)
 #define HIGH_WATER (128 * 1024)
 #define AT_ONCE	   256 /* events before the loop has its turn again */
-#define CURSOR_MAX (EVENT_RING_INSTANCE_LEN + 24)
 
 struct lc_stream {
 	struct api_call *call;
@@ -116,29 +113,11 @@ static void on_client_gone(struct http_request *rq, void *cookie)
 	stream_free(cookie);
 }
 
-/* 1: it is another instance's, or older than all. */
-static int parse_cursor(struct lc_stream *s, const char *text, struct err *e)
-{
-	const struct event_ring *ring = s->call->engine->events;
-	char instance[EVENT_RING_INSTANCE_LEN + 1];
-	uint64_t seq;
-	int len = 0;
-
-	s->next = event_ring_next(ring);
-	if (!text || !*text)
-		return 0;
-	if (sscanf(text, "%16[0-9a-f]-%" SCNu64 "%n", instance, &seq, &len) != 2 || text[len] ||
-		seq == UINT64_MAX)
-		return err_say(e, EINVAL, "cursor: \"%.64s\" is not one of ours", text);
-	bool ours = strcmp(instance, event_ring_instance(ring)) == 0 && seq < event_ring_next(ring);
-	s->next = ours ? seq + 1 : event_ring_oldest(ring);
-	return !ours;
-}
-
 static int prepare(struct lc_stream *s, struct err *e)
 {
+	const struct event_ring *ring = s->call->engine->events;
 	const char *only = http_query(s->call->rq, "container");
-	int elsewhere = parse_cursor(s, http_query(s->call->rq, "cursor"), e);
+	int elsewhere = event_ring_find_place(ring, http_query(s->call->rq, "cursor"), &s->next, e);
 
 	if (elsewhere < 0)
 		return elsewhere;
@@ -152,7 +131,7 @@ static int prepare(struct lc_stream *s, struct err *e)
 void api_libcontainerd_events(struct api_call *call)
 {
 	struct lc_stream *s = calloc(1, sizeof(*s));
-	char cursor[CURSOR_MAX];
+	char cursor[EVENT_CURSOR_MAX];
 	struct err e;
 
 	if (!s) {
@@ -169,8 +148,7 @@ void api_libcontainerd_events(struct api_call *call)
 		return;
 	}
 	const char *const headers[] = { "Berth-Cursor", cursor, NULL };
-	snprintf(cursor, sizeof(cursor), "%s-%" PRIu64, event_ring_instance(call->engine->events),
-		s->next - 1);
+	event_ring_format_cursor(call->engine->events, s->next - 1, cursor);
 	http_on_close(call->rq, on_client_gone, s);
 	http_on_drain(call->rq, LOW_WATER, on_drain, s);
 	http_reply_begin(call->rq, 200, "application/json", headers);
