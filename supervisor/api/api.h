@@ -56,6 +56,7 @@ void api_libcontainerd_events(struct api_call *call); /* a handler with a file o
 void api_reply_json(struct api_call *call, int status, json_t *body /* taken; NULL: out of memory */);
 void api_reply_empty(struct api_call *call, int status);
 void api_reply_err(struct api_call *call, const struct err *e);
+void api_reply_no_checkpoint(struct api_call *call);
 /* Forget the call after its request was ended by other means (hijack, http_reply_end). */
 void api_call_free(struct api_call *call);
 
@@ -71,6 +72,8 @@ int api_query_int(
 bool api_query_bool(const struct api_call *call, const char *key);
 /* The container that {} names, or NULL: the call is ended with 404 or 400 then. */
 struct container *api_container(struct api_call *call);
+/* A start that is to go on from a checkpoint ends the call, and is true. */
+bool api_refuse_checkpoint(struct api_call *call);
 /* Answer of a verb: 204, or the error. A done_fn; cookie is the call. */
 void api_done(void *cookie, int r, const struct err *e);
 

@@ -125,25 +125,14 @@ static void started(void *cookie, int r, const struct err *e)
 static void start(struct api_call *call)
 {
 	struct container *c = handle(call);
-	if (!c)
-		return;
-	const char *checkpoint = http_query(call->rq, "checkpoint");
-	if (checkpoint && *checkpoint) {
-		struct err e;
-		(void)err_say(&e, ENOSYS, "checkpoint: not built yet");
-		api_reply_err(call, &e);
-		return;
-	}
-	lc_start(c, started, call);
+	if (c && !api_refuse_checkpoint(call))
+		lc_start(c, started, call);
 }
 
 static void checkpoint_(struct api_call *call)
 {
-	struct err e;
-	if (!handle(call))
-		return;
-	(void)err_say(&e, ENOSYS, "checkpoint: not built yet");
-	api_reply_err(call, &e);
+	if (handle(call))
+		api_reply_no_checkpoint(call);
 }
 
 /* ---- processes */

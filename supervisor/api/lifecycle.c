@@ -17,16 +17,8 @@
 static void start(struct api_call *call)
 {
 	struct container *c = api_container(call);
-	if (!c)
-		return;
-	const char *checkpoint = http_query(call->rq, "checkpoint");
-	if (checkpoint && *checkpoint) {
-		struct err e;
-		(void)err_say(&e, ENOSYS, "checkpoint: not built yet");
-		api_reply_err(call, &e);
-		return;
-	}
-	container_start(c, api_done, call);
+	if (c && !api_refuse_checkpoint(call))
+		container_start(c, api_done, call);
 }
 
 /* t in seconds (-1: wait for ever) and signal, as stop and restart take them. */

@@ -72,6 +72,22 @@ void api_reply_err(struct api_call *call, const struct err *e)
 		api_reply_json(call, status, json_pack("{s:s#}", "message", e->text, (int)strlen(e->text)));
 }
 
+void api_reply_no_checkpoint(struct api_call *call)
+{
+	struct err e;
+	(void)err_say(&e, ENOSYS, "checkpoint: not built yet");
+	api_reply_err(call, &e);
+}
+
+bool api_refuse_checkpoint(struct api_call *call)
+{
+	const char *checkpoint = http_query(call->rq, "checkpoint");
+	if (!checkpoint || !*checkpoint)
+		return false;
+	api_reply_no_checkpoint(call);
+	return true;
+}
+
 void api_done(void *cookie, int r, const struct err *e)
 {
 	if (r < 0)
