@@ -1,5 +1,5 @@
 /*
- * logs - the pure part of the verb: --since and --until.
+ * logs - --since and --until, which events has too.
  */
 #ifndef CLI_LOGS_H
 #define CLI_LOGS_H
@@ -8,8 +8,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "cli/args.h"
 
 /* "10m" (ago), RFC 3339 or Unix seconds, as "seconds.nanoseconds". */
 int logs_time(const char *text, int64_t now_ns, struct buf *out, struct err *e);
+/* Those that were given become parameters of the request. */
+int logs_times(const struct args *o, struct buf *target, struct err *e);
 
 #endif

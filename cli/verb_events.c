@@ -210,19 +210,11 @@ static int watch(struct watching *w, struct err *e)
 
 static int build_query(struct watching *w, const struct args *o, struct err *e)
 {
-	static const char *const times[] = { "since", "until" };
-	int r = 0;
+	int r = logs_times(o, &w->query, e);
 
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]) && r == 0; i++) {
-		auto_(buf) struct buf stamp = { 0 };
-		if (!option_given(o, times[i]))
-			continue;
-		r = logs_time(option_string(o, times[i]), clock_real_ns(), &stamp, e);
-		if (r < 0)
-			return r;
-		r = api_query(&w->query, times[i], stamp.data);
-	}
-	if (r == 0 && option_given(o, "filter")) {
+	if (r < 0)
+		return r;
+	if (option_given(o, "filter")) {
 		auto_(json) json_t *filters = NULL;
 		if ((r = ps_filters(option_list(o, "filter"), &filters, e)) < 0)
 			return r;

@@ -26,24 +26,33 @@ int logs_time(const char *text, int64_t now_ns, struct buf *out, struct err *e)
 	return r < 0 ? err_set(e, -r, "time") : 0;
 }
 
-static int logs_target(const struct args *o, struct buf *target, struct err *e)
+int logs_times(const struct args *o, struct buf *target, struct err *e)
 {
 	static const char *const times[] = { "since", "until" };
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		auto_(buf) struct buf stamp = { 0 };
+		if (!option_given(o, times[i]))
+			continue;
+		int r = logs_time(option_string(o, times[i]), clock_real_ns(), &stamp, e);
+		if (r < 0)
+			return r;
+		if ((r = api_query(target, times[i], stamp.data)) < 0)
+			return err_set(e, -r, "%s", times[i]);
+	}
+	return 0;
+}
+
+static int logs_target(const struct args *o, struct buf *target, struct err *e)
+{
 	static const char *const switches[] = { "timestamps", "details", "follow" };
 	const char *tail = option_string(o, "tail");
 	char *end = NULL;
 	if (tail && strcmp(tail, "all") != 0 && ((void)strtol(tail, &end, 10), end == tail || *end))
 		return err_say(e, EINVAL, "invalid number of lines '%s': want a number or \"all\"", tail);
 	int r = api_target(target, "/containers/%s/logs?stdout=1&stderr=1", o->words[0]);
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]) && r == 0; i++) {
-		auto_(buf) struct buf stamp = { 0 };
-		if (!option_given(o, times[i]))
-			continue;
-		r = logs_time(option_string(o, times[i]), clock_real_ns(), &stamp, e);
-		if (r < 0)
-			return r;
-		r = api_query(target, times[i], stamp.data);
-	}
+	if (r == 0 && (r = logs_times(o, target, e)) < 0)
+		return r;
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]) && r == 0; i++)
 		if (option_bool(o, switches[i]))
 			r = api_query(target, switches[i], "1");
