@@ -164,12 +164,22 @@ static int check_schema(const json_t *v, struct err *e)
 		: err_say(e, EINVAL, "Schema: %lld is not known here", (long long)schema);
 }
 
-static int from_json(const struct field *fields, size_t n, const json_t *v, void *to, struct err *e)
+/* All of it or nothing. */
+static int from_json(
+	const struct field *fields, size_t n, const json_t *v, void *to, size_t size, struct err *e)
 {
+	union {
+		struct actual actual;
+		struct desired desired;
+		struct result result;
+	} copy;
 	int r = check_schema(v, e);
 
+	memcpy(&copy, to, size);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = field_from_json(&fields[i], v, (char *)to + fields[i].offset, e);
+		r = field_from_json(&fields[i], v, (char *)&copy + fields[i].offset, e);
+	if (r == 0)
+		memcpy(to, &copy, size);
 	return r;
 }
 
@@ -180,12 +190,7 @@ json_t *store_state_to_json(const struct actual *a)
 
 int store_state_from_json(const json_t *v, struct actual *out, struct err *e)
 {
-	struct actual a = *out;
-	int r = from_json(state_fields, ARRAY_LEN(state_fields), v, &a, e);
-
-	if (r == 0)
-		*out = a;
-	return r;
+	return from_json(state_fields, ARRAY_LEN(state_fields), v, out, sizeof(*out), e);
 }
 
 json_t *store_desired_to_json(const struct desired *d)
@@ -195,12 +200,7 @@ json_t *store_desired_to_json(const struct desired *d)
 
 int store_desired_from_json(const json_t *v, struct desired *out, struct err *e)
 {
-	struct desired d = *out;
-	int r = from_json(desired_fields, ARRAY_LEN(desired_fields), v, &d, e);
-
-	if (r == 0)
-		*out = d;
-	return r;
+	return from_json(desired_fields, ARRAY_LEN(desired_fields), v, out, sizeof(*out), e);
 }
 
 bool store_desired_is_same(const struct desired *a, const struct desired *b)
@@ -220,12 +220,7 @@ json_t *store_result_to_json(const struct result *r)
 
 int store_result_from_json(const json_t *v, struct result *out, struct err *e)
 {
-	struct result x = *out;
-	int r = from_json(result_fields, ARRAY_LEN(result_fields), v, &x, e);
-
-	if (r == 0)
-		*out = x;
-	return r;
+	return from_json(result_fields, ARRAY_LEN(result_fields), v, out, sizeof(*out), e);
 }
 
 json_t *store_config_to_json(const struct container *c)
