@@ -2,6 +2,14 @@
 # shellcheck shell=bash disable=SC2154
 shopt -s extglob
 
+prepare_crash_suite() {
+	prepare_suite
+	export FAULTS=$BERTH_BUILD/faults/berth
+	[ -x "$FAULTS" ] || { echo "$FAULTS is not built (make faults)" >&2; return 1; }
+	export SEED=${BERTH_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+	measure_baseline
+}
+
 # All fault points, as the program itself knows them; with arguments those that begin with one of these.
 fault_points() {
 	local prefix

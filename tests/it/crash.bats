@@ -5,13 +5,7 @@
 load lib
 load crash
 
-setup_file() {
-	prepare_suite
-	export FAULTS=$BERTH_BUILD/faults/berth
-	[ -x "$FAULTS" ] || { echo "$FAULTS is not built (make faults)" >&2; return 1; }
-	export SEED=${BERTH_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
-	measure_baseline
-}
+setup_file() { prepare_crash_suite; }
 teardown_file() { leave_suite; }
 
 # Each test runs daemons of its own; one that a failure left behind must not spoil the next.

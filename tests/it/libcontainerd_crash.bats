@@ -4,13 +4,7 @@ load lib
 load crash
 load libcontainerd
 
-setup_file() {
-	prepare_suite
-	export FAULTS=$BERTH_BUILD/faults/berth
-	[ -x "$FAULTS" ] || { echo "$FAULTS is not built (make faults)" >&2; return 1; }
-	export SEED=${BERTH_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
-	measure_baseline
-}
+setup_file() { prepare_crash_suite; }
 teardown_file() { leave_suite; }
 teardown() { end_daemon_by_force; }
 
