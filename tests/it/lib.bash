@@ -56,7 +56,7 @@ start_daemon() {
 	(
 		cd /
 		exec "${BERTH_PROGRAM:-$BERTH_BUILD/berth}" daemon --name "$SUITE_NAME" --data-root "$SUITE_DIR/data" --run-root "$SUITE_DIR/run" \
-			-H "$BERTH_HOST" "$@" 3>&- > "$SUITE_DIR/daemon.out" 2>> "$SUITE_DIR/daemon.log" < /dev/null &
+			-H "$BERTH_HOST" "$@" 3>&- 4>&- > "$SUITE_DIR/daemon.out" 2>> "$SUITE_DIR/daemon.log" < /dev/null &
 		echo $! > "$SUITE_DIR/daemon.pid"
 	)
 	wait_until 10 timeout $((5 * SLOW)) berth version > /dev/null 2>&1 || { cat "$SUITE_DIR/daemon.log" >&2; return 1; }
@@ -140,8 +140,8 @@ processes_of_suite() {
 
 remove_all() {
 	local ids
-	ids=$(berth ps -aq)
-	[ -z "$ids" ] || berth rm -f $ids > /dev/null
+	ids=$(timeout $((60 * SLOW)) berth ps -aq)
+	[ -z "$ids" ] || timeout $((60 * SLOW)) berth rm -f $ids > /dev/null
 }
 
 # `run --separate-stderr` and `run -127` need it.
