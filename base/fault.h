@@ -5,7 +5,7 @@
  *
  * In a build with FAULTS=1 the environment variable BERTH_FAULT=NAME:self (SIGKILL to whoever comes there), NAME:stop
  * (SIGSTOP to it) or NAME:supervisor (SIGKILL to the process that called fault_arm()) arms one of them; otherwise all of
- * this is nothing.
+ * this is nothing. BERTH_FAULT is for the first supervisor of a keeper, BERTH_FAULT_THEN, where it is set, for the second.
  * The supervisor may be outside of the pid namespace in which the place is reached, so a small helper process does the
  * killing: fault_arm() forks it, and it ends with the last copy of fault_fd().
  *

@@ -405,9 +405,11 @@ static int open_keeper(struct daemon *d, struct err *e)
 			"the hard limit of open files is %llu, berth needs %d (ulimit -n; LimitNOFILE= of a unit)",
 			(unsigned long long)keeper_limits(d->engine->keeper)->nofile_hard, NOFILE_MIN);
 #ifdef BERTH_FAULTS
-	if (r == 0 && keeper_limits(d->engine->keeper)->starts > 1)
-		(void)unsetenv(
-			"BERTH_FAULT"); /* a fault strikes once, or no supervisor would ever come up again */
+	/* A fault strikes once, or no supervisor would ever come up again. The first successor may have one of its own. */
+	const char *then = getenv("BERTH_FAULT_THEN");
+	unsigned starts = r == 0 ? keeper_limits(d->engine->keeper)->starts : 1;
+	if (starts > 1)
+		(void)(then && starts == 2 ? setenv("BERTH_FAULT", then, 1) : unsetenv("BERTH_FAULT"));
 #endif
 	return r;
 }

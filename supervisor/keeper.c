@@ -442,3 +442,27 @@ int keeper_reap_hint(struct keeper *k, struct err *e)
 	int r = keeper_ask(k, &msg, -1, NULL, &said, e);
 	return r < 0 && !said ? err_set(e, -r, "ask the keeper to reap") : r;
 }
+
+int keeper_await_exit(
+	struct keeper *k, pid_t pid, uint64_t start_ticks, struct keeper_exit *out, struct err *e)
+{
+	int64_t deadline_ns = clock_mono_ns() + KEEPER_ANSWER_TIME;
+
+	for (;;) {
+		for (size_t i = k->head; i < k->tail; i++) {
+			if (k->queue[i].pid != pid || k->queue[i].start_ticks != start_ticks)
+				continue;
+			*out = k->queue[i];
+			return 0;
+		}
+		if (clock_mono_ns() >= deadline_ns)
+			return err_say(
+				e, ETIMEDOUT, "the keeper does not say how process %d ended", (int)pid);
+		/* The hint is answered before the dead are looked for: what it brings comes with the next one's answer. */
+		int r = keeper_reap_hint(k, e);
+		if (r == 0)
+			r = wait_for(k, POLLIN, clock_mono_ns() + NS_PER_MS);
+		if (r < 0 && r != -ETIMEDOUT)
+			return r;
+	}
+}

@@ -86,6 +86,10 @@ int keeper_watch(struct keeper *k, pid_t pid, uint64_t start_ticks, struct err *
 int keeper_ack(struct keeper *k, pid_t pid, uint64_t start_ticks, struct err *e);
 /* All slots in use; malloc'd, the caller's. */
 int keeper_slots(struct keeper *k, struct keeper_exit **out, size_t *out_n, struct err *e);
+/* How a watched child ended that is dead and not told yet. It is told by on_exit all the same.
+ * -ETIMEDOUT: the keeper says nothing of its end for two seconds. */
+int keeper_await_exit(
+	struct keeper *k, pid_t pid, uint64_t start_ticks, struct keeper_exit *out, struct err *e);
 /* Make the keeper look for dead children now. SIGCHLD tells it by itself; this is for when one must be gone for sure. */
 int keeper_reap_hint(struct keeper *k, struct err *e);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/own.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -229,24 +230,30 @@ static bool ended_unreleased(const struct keeper_exit *slot)
 	return slot->exited && slot->code == CLD_EXITED && slot->value == PLAN_EXIT_UNRELEASED;
 }
 
+static bool is_dead(const struct actual *a)
+{
+	auto_close int pidfd = proc_open(a->pid, a->start_ticks);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return pidfd < 0 || poll(&p, 1, 0) == 1;
+}
+
 /* Its program runs or did, and the supervisor died before it could say so. */
 static bool has_begun(const struct container *c, const struct keeper_exit *slot)
 {
-	auto_free struct keeper_exit *slots = NULL;
-	size_t n = 0;
+	const struct actual *a = &c->actual;
+	struct keeper_exit ended;
 
-	if (!slot || c->actual.released_mono_ns == 0)
+	if (!slot || a->released_mono_ns == 0)
 		return false;
 	if (slot->exited)
 		return !ended_unreleased(slot);
-	if (!is_past_execve(c->actual.pid))
+	if (!is_past_execve(a->pid))
 		return false;
 	/* A process that is gone counts as past it as well. */
-	if (keeper_reap_hint(c->engine->keeper, NULL) < 0 ||
-		keeper_slots(c->engine->keeper, &slots, &n, NULL) < 0)
-		return true;
-	slot = slot_of(c, slots, n);
-	return !slot || !ended_unreleased(slot);
+	return !is_dead(a) ||
+		keeper_await_exit(c->engine->keeper, a->pid, a->start_ticks, &ended, NULL) < 0 ||
+		!ended_unreleased(&ended);
 }
 
 static void recover_begun(struct container *c, const struct keeper_exit *slot)
@@ -432,6 +439,7 @@ int recover_containers(struct engine *en, struct err *e)
 				NULL); /* nobody asks any more */
 	}
 	events_recover(en);
+	fault_point("recovery.slots");
 	list_each (struct container, c, &en->containers, link)
 		recover_one(c, slots, n);
 	exec_session_recover(en);

@@ -322,6 +322,59 @@ boxed_deaf() {
 	assert_nothing_left
 }
 
+is_stopped() { grep -qs '^State:.T' "/proc/$1/status"; }
+next_is_stopped() { [ "$(supervisor_pid)" != "$1" ] && is_stopped "$(supervisor_pid)"; }
+pid_of_starting() { sed -n 's/.*"Pid": *\([0-9]*\).*/\1/p' "$(grep -l '"Starting": *true' "$SUITE_DIR"/run/containers/*/state.json)"; }
+run_sleeper() { berth_timed run -d --name "$1" --network none "dir:$ROOT" sleep 1000 > /dev/null 2>&1; }
+
+@test "what ends just after a recovery has read the exits is told, beside a start that is finished" {
+	local first next name pids=() client
+	BERTH_FAULT=supervisor.released:stop BERTH_FAULT_THEN=recovery.slots:stop BERTH_PROGRAM=$FAULTS start_daemon
+	first=$(supervisor_pid)
+	for name in one two begun; do
+		run_sleeper $name 3>&- &
+		client=$!
+		wait_until 10 is_stopped "$first"
+		[ $name != begun ] || break
+		kill -CONT "$first"
+		wait $client
+		pids+=("$(pid_of $name)")
+	done
+	pids+=("$(pid_of_starting)")
+	kill -KILL "$first"
+	wait_until 10 next_is_stopped "$first"
+	next=$(supervisor_pid)
+	kill -KILL "${pids[@]}"
+	for name in "${pids[@]}"; do wait_until 10 process_gone "$name"; done
+	kill -CONT "$next"
+	wait $client || true
+	[ "$(supervisor_pid)" = "$next" ]
+	for name in one begun two; do
+		[ "$(berth_timed wait $name)" = 137 ]
+		is_in_state $name 'exited 137'
+	done
+	end_whole
+}
+
+@test "a program that was never let go is seen not to have run, though it ends after a recovery has read the exits" {
+	local first pid client
+	BERTH_FAULT=supervisor.ready:stop BERTH_FAULT_THEN=recovery.slots:stop BERTH_PROGRAM=$FAULTS start_daemon
+	first=$(supervisor_pid)
+	run_sleeper never 3>&- &
+	client=$!
+	wait_until 10 is_stopped "$first"
+	pid=$(pid_of_starting)
+	kill -STOP "$pid"
+	kill -KILL "$first"
+	wait_until 10 next_is_stopped "$first"
+	kill -CONT "$pid"
+	wait_until 10 process_gone "$pid"
+	kill -CONT "$(supervisor_pid)"
+	wait $client || true
+	await_state never 'created 128'
+	end_whole
+}
+
 @test "a damaged record is set aside and named, and the others go on" {
 	local config desired result state later well fifo id
 	start_daemon

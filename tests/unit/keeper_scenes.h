@@ -201,6 +201,12 @@ static void scene_slots(void)
 		NEED_OK(keeper_reap_hint(scene.keeper, &said));
 	NEED_OK(keeper_watch(scene.keeper, c, start[2], &said));
 	NEED(scene.n_exits == 2); /* never from inside a call */
+	struct keeper_exit how;
+	NEED_OK(keeper_await_exit(
+		scene.keeper, c, start[2], &how, &said)); /* to look at it takes nothing away */
+	NEED(how.pid == c && how.code == CLD_EXITED && how.value == 9);
+	NEED(keeper_await_exit(scene.keeper, c, start[2] + 1, &how, &said) == -ETIMEDOUT);
+	NEED(scene.n_exits == 2);
 	run_until(3, 1000);
 	NEED(scene.exits[2].pid == c && scene.exits[2].value == 9);
 
