@@ -3,16 +3,21 @@
 #include "init/protocol.h"
 #include "init/say.h"
 
-#define FIRST_DELAY (100 * SAY_MS)
-#define LAST_DELAY  (5 * SAY_S)
-#define LONG_LIFE   (10 * SAY_S)
-#define TRIAL_TIME  (KEEPER_TRIAL_S * SAY_S)
-#define DEAF_TIME   (5 * SAY_S)
-#define STOP_TIME   (30 * SAY_S)
+#define FIRST_DELAY   (100 * SAY_MS)
+#define LAST_DELAY    (5 * SAY_S)
+#define LONG_LIFE     (10 * SAY_S)
+#define TRIAL_TIME    (KEEPER_TRIAL_S * SAY_S)
+#define PATIENCE      (60 * SAY_S)
+#define LAST_PATIENCE (480 * SAY_S)
+#define DEAF_TIME     (5 * SAY_S)
+#define STOP_TIME     (30 * SAY_S)
 
 void life_init(struct life *l, int64_t now_ns)
 {
-	*l = (struct life){ .spawn_at_ns = now_ns, .deaf_until_ns = LIFE_NEVER, .stop_until_ns = LIFE_NEVER };
+	*l = (struct life){ .spawn_at_ns = now_ns,
+		.patience_ns = PATIENCE,
+		.deaf_until_ns = LIFE_NEVER,
+		.stop_until_ns = LIFE_NEVER };
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -33,23 +38,32 @@ enum life_act life_next(struct life *l, int64_t now_ns, int64_t *out_until_ns)
 		*out_until_ns = earlier(l->spawn_at_ns, l->stop_until_ns);
 		return LIFE_WAIT;
 	}
-	if (l->killed)
-		return LIFE_WAIT; /* its death wakes us */
-	int64_t deadline = l->deaf_until_ns;
-	if (!l->ready)
-		deadline = earlier(deadline, l->stop_until_ns);
-	bool late = !l->ready && l->trial && now_ns >= l->started_ns + TRIAL_TIME;
-	if (late || now_ns >= deadline) {
+	if (l->killed) { /* its death wakes us; stuck in the kernel, it keeps nobody from the end */
+		if (l->stop_signal && now_ns >= l->deaf_until_ns)
+			return LIFE_GIVE_UP;
+		*out_until_ns = l->stop_signal ? l->deaf_until_ns : LIFE_NEVER;
+		return LIFE_WAIT;
+	}
+	int64_t deadline = l->deaf_until_ns, ready_until = LIFE_NEVER;
+	if (!l->ready) {
+		ready_until = l->started_ns + (l->trial ? TRIAL_TIME : l->patience_ns);
+		deadline = earlier(deadline, earlier(ready_until, l->stop_until_ns));
+	}
+	if (now_ns >= deadline) {
 		l->killed = true;
-		l->late = late;
+		l->late = now_ns >= ready_until;
+		l->deaf_until_ns = now_ns + DEAF_TIME;
+		if (l->late && !l->trial)
+			l->patience_ns = earlier(2 * l->patience_ns, LAST_PATIENCE);
 		return LIFE_KILL;
 	}
-	if (l->ready && l->trial && now_ns >= l->ready_ns + TRIAL_TIME) {
-		l->trial = false;
-		return LIFE_ACCEPT;
+	if (l->ready && l->trial) {
+		if (now_ns >= l->ready_ns + TRIAL_TIME) {
+			l->trial = false;
+			return LIFE_ACCEPT;
+		}
+		deadline = earlier(deadline, l->ready_ns + TRIAL_TIME);
 	}
-	if (l->trial)
-		deadline = earlier(deadline, (l->ready ? l->ready_ns : l->started_ns) + TRIAL_TIME);
 	*out_until_ns = deadline;
 	return LIFE_WAIT;
 }
@@ -98,6 +112,7 @@ void life_ready(struct life *l, int64_t now_ns)
 	if (!l->ready)
 		l->ready_ns = now_ns;
 	l->ready = true;
+	l->patience_ns = PATIENCE;
 }
 
 void life_replaced(struct life *l)
@@ -114,6 +129,6 @@ void life_deaf(struct life *l, int64_t now_ns)
 void life_stop_wanted(struct life *l, int sig, int64_t now_ns)
 {
 	l->stop_signal = sig;
-	if (!l->pid && l->stop_until_ns == LIFE_NEVER)
+	if (!l->ready && l->stop_until_ns == LIFE_NEVER)
 		l->stop_until_ns = now_ns + STOP_TIME;
 }

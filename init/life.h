@@ -2,13 +2,16 @@
  * life - when a supervisor is started, killed, replaced and given up: decisions only, no clock and no system call.
  *
  * Respawn:  the first at once, then after 0.1 s, doubling to 5 s, for ever; ten seconds alive start again at once.
+ * Late:     one that is not ready after a minute is killed. The next has twice as long, up to eight minutes: it may be slow and
+ *           not stuck. Who was ready once may take its time over everything.
  * Replace:  a supervisor on trial that is not ready within KEEPER_TRIAL_S, or that dies before it has been ready for as long,
  *           gives way to the previous image (rollback). The start after its predecessor's end is at once, whatever was before.
  * Deaf:     a supervisor that closed the protocol socket and does not end within five seconds is killed: it can neither
  *           learn of exits nor of our end.
  * The end:  a supervisor that said STOPPING takes the keeper with it. A wish to stop (SIGTERM, SIGINT) outlives the
  *           supervisor that it was meant for: the next one is told again. When supervisors die over it, and none is ready
- *           thirty seconds after the first did, the keeper gives up and ends its children itself.
+ *           thirty seconds after the first did, or after the wish where none was ready then, the keeper kills the one there is,
+ *           gives up and ends its children itself. So it does when one that it killed is not dead five seconds later.
  *
  * Units:   nanoseconds of one monotonic clock; LIFE_NEVER is "no such time".
  */
@@ -29,6 +32,7 @@ struct life {
 	int status;	 /* with stopping: how the keeper ends */
 	int stop_signal; /* 0: nobody asked us to end */
 	int64_t started_ns, ready_ns, spawn_at_ns, delay_ns;
+	int64_t patience_ns; /* for a supervisor that is on no trial to be ready */
 	int64_t deaf_until_ns, stop_until_ns;
 };
 

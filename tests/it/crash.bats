@@ -375,6 +375,44 @@ run_sleeper() { berth_timed run -d --name "$1" --network none "dir:$ROOT" sleep 
 	end_whole
 }
 
+# A container, and under it a second supervisor that stands still before it is ready.
+start_stuck() {
+	BERTH_FAULT_THEN=recovery.slots:stop BERTH_PROGRAM=$FAULTS start_daemon
+	run_sleeper here
+	pid=$(pid_of here)
+	first=$(supervisor_pid)
+	kill -KILL "$first"
+	wait_until 10 next_is_stopped "$first"
+}
+
+@test "a supervisor that is stuck before it is ready does not keep the keeper from its end" {
+	local first pid began ended
+	start_stuck
+	began=$(date +%s)
+	kill -TERM "$(keeper_pid)"
+	wait_until 40 process_gone "$(keeper_pid)"
+	ended=$(date +%s)
+	[ $((ended - began)) -ge 29 ] # it had its time
+	process_gone "$pid"
+	[ -z "$(processes_of_suite)" ]
+	BERTH_PROGRAM=$FAULTS start_daemon
+	await_state here 'exited 255'
+	end_whole
+}
+
+@test "a supervisor that is stuck before it is ready is replaced, and who waits for it is answered" {
+	thorough || skip "in the long run only (make soak)"
+	local first pid stuck
+	start_stuck
+	stuck=$(supervisor_pid)
+	timeout $((80 * SLOW)) berth version > /dev/null
+	[ "$(supervisor_pid)" != "$stuck" ]
+	grep -q "supervisor $stuck does not answer its deadline: killed" "$SUITE_DIR/daemon.log"
+	[ "$(pid_of here)" = "$pid" ]
+	berth_timed rm -f here
+	end_whole
+}
+
 @test "a damaged record is set aside and named, and the others go on" {
 	local config desired result state later well fifo id
 	start_daemon

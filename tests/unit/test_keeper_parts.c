@@ -211,7 +211,7 @@ static void test_life_back_off(void **state)
 	for (size_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++) {
 		life_started(&l, 10, now * SAY_MS);
 		assert_int_equal(next(&l, now), LIFE_WAIT);
-		assert_true(until == LIFE_NEVER);
+		assert_true(until == (now + 60000) * SAY_MS);
 		now += 9999; /* not long enough */
 		assert_false(life_died(&l, now * SAY_MS));
 		if (delays[i]) {
@@ -228,6 +228,36 @@ static void test_life_back_off(void **state)
 	life_not_started(&l, now * SAY_MS);
 	assert_int_equal(next(&l, now + 99), LIFE_WAIT);
 	assert_int_equal(next(&l, now + 100), LIFE_SPAWN);
+}
+
+static void test_life_late(void **state)
+{
+	static const int patience[] = { 60, 120, 240, 480, 480 };
+	struct life l;
+	int64_t now = 0;
+	(void)state;
+	life_init(&l, 0);
+	for (size_t i = 0; i < sizeof(patience) / sizeof(patience[0]); i++) {
+		life_started(&l, 10, now * SAY_S);
+		now += patience[i];
+		assert_int_equal(next(&l, now * 1000 - 1), LIFE_WAIT);
+		assert_true(until == now * SAY_S);
+		assert_int_equal(next(&l, now * 1000), LIFE_KILL);
+		assert_true(l.late);
+		assert_int_equal(next(&l, now * 1000 + 50000), LIFE_WAIT); /* its death is waited for */
+		assert_true(until == LIFE_NEVER);
+		assert_false(life_died(&l, now * SAY_S));
+		assert_int_equal(next(&l, now * 1000), LIFE_SPAWN);
+	}
+	life_started(&l, 10, now * SAY_S);
+	life_ready(&l, (now + 479) * SAY_S);
+	assert_int_equal(next(&l, INT32_MAX), LIFE_WAIT); /* whatever it does then */
+	assert_true(until == LIFE_NEVER);
+	assert_false(life_died(&l, (now + 500) * SAY_S));
+	assert_false(l.late);
+	life_started(&l, 10, (now + 500) * SAY_S);
+	assert_int_equal(next(&l, (now + 500) * 1000), LIFE_WAIT);
+	assert_true(until == (now + 560) * SAY_S);
 }
 
 static void test_life_trial(void **state)
@@ -313,6 +343,20 @@ static void test_life_stop(void **state)
 	assert_int_equal(next(&l, 501000), LIFE_END);
 	assert_int_equal(l.status, 4);
 
+	life_init(&l, 0); /* asked of one that is stuck before it is ready */
+	life_started(&l, 10, 0);
+	life_stop_wanted(&l, SIGTERM, 5 * SAY_S);
+	life_stop_wanted(&l, SIGTERM, 20 * SAY_S); /* to ask again wins no time */
+	assert_int_equal(next(&l, 34999), LIFE_WAIT);
+	assert_true(until == 35 * SAY_S);
+	assert_int_equal(next(&l, 35000), LIFE_KILL);
+	assert_false(l.late);
+	assert_int_equal(next(&l, 39999), LIFE_WAIT);
+	assert_true(until == 40 * SAY_S);
+	assert_int_equal(next(&l, 40000), LIFE_GIVE_UP); /* not even that ends it */
+	(void)life_died(&l, 36 * SAY_S);
+	assert_int_equal(next(&l, 36000), LIFE_GIVE_UP);
+
 	life_init(&l, 0); /* asked while none is alive */
 	life_started(&l, 10, 0);
 	(void)life_died(&l, 0);
@@ -337,6 +381,7 @@ static void test_life_deaf(void **state)
 	assert_int_equal(next(&l, 6000), LIFE_KILL);
 	(void)life_died(&l, 6 * SAY_S);
 	life_started(&l, 11, 6 * SAY_S);
+	life_ready(&l, 7 * SAY_S);
 	assert_int_equal(next(&l, 100000), LIFE_WAIT); /* the next one hears */
 }
 
@@ -400,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_slots_model),
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_life_back_off),
+		cmocka_unit_test(test_life_late),
 		cmocka_unit_test(test_life_trial),
 		cmocka_unit_test(test_life_stop),
 		cmocka_unit_test(test_life_deaf),
