@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,9 +24,13 @@
 #include <sys/wait.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/own.h"
 #include "base/sys.h"
+
+#define HELPER_MS 10000 /* it takes a few; a mount that hangs must not take the whole start with it */
+#define KILLED_MS 1000
 
 static int new_mount(const char *type, const char *option, const char *value, struct err *e)
 {
@@ -180,6 +186,29 @@ static int build_template(struct err *e)
 	return take_fd(&ns);
 }
 
+static bool wait_readable(int fd, int ms)
+{
+	int64_t until_ns = clock_mono_ns() + ms * NS_PER_MS;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do {
+		int64_t left_ms = (until_ns - clock_mono_ns()) / NS_PER_MS;
+		n = poll(&p, 1, left_ms > 0 ? (int)left_ms : 0);
+	} while (n < 0 && errno == EINTR);
+	return n > 0;
+}
+
+/* It has said all that it has to say, or never will. */
+static void end_helper(pid_t pid)
+{
+	auto_close int pidfd = sys_pidfd_open(pid, 0);
+
+	(void)kill(pid, SIGKILL);
+	(void)wait_readable(pidfd, KILLED_MS);
+	(void)waitpid(pid, NULL, WNOHANG); /* one that is stuck in the kernel stays behind */
+}
+
 static int open_template(struct err *e)
 {
 	int pair[2];
@@ -200,9 +229,12 @@ static int open_template(struct err *e)
 	struct err why = { 0 };
 	int fd = -1;
 	size_t n = 1;
-	ssize_t len = io_recv(ours, &why, sizeof(why), &fd, &n, 0);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	ssize_t len = wait_readable(ours, HELPER_MS) ? io_recv(ours, &why, sizeof(why), &fd, &n, MSG_DONTWAIT)
+						     : -ETIMEDOUT;
+	end_helper(pid);
+	if (len == -ETIMEDOUT)
+		return err_say(
+			e, ETIMEDOUT, "launch root: the helper gave no answer within %d s", HELPER_MS / 1000);
 	if (len == sizeof(why) && n == 1)
 		return fd;
 	if (len == sizeof(why) && why.code)
