@@ -44,7 +44,8 @@ SRCS   := $(filter-out runtime/stage/main.c,$(foreach d,$(DIRS),$(wildcard $(d)/
 OBJS   := $(SRCS:%.c=$(B)/obj/%.o)
 INIT_SRCS  := $(wildcard init/*.c)
 STAGE_SRCS := runtime/stage/main.c runtime/stage/join.c runtime/stage/reap.c runtime/stage/process.c \
-              runtime/stage/identity.c runtime/stage/program.c runtime/stage/user.c runtime/stage/plan_check.c
+              runtime/stage/identity.c runtime/stage/program.c runtime/stage/user.c runtime/stage/plan_check.c \
+              runtime/vclone.c
 LIB    := $(B)/libberth.a
 PROGS  := $(B)/berth $(B)/berth-init $(B)/berth-oci
 

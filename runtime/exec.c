@@ -48,18 +48,37 @@ int exec_stage_fd(struct err *e)
 	return fd;
 }
 
+/* 0 until it was written back. */
+static pid_t answered_pid(int plan_fd, size_t at)
+{
+	int32_t pid = 0;
+	if (pread(plan_fd, &pid, sizeof(pid), (off_t)at) != (ssize_t)sizeof(pid) || pid < 0)
+		return 0;
+	return pid;
+}
+
+static int wait_for(pid_t pid)
+{
+	int status = 0;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
 /* ---- the child of the clone: shares our memory until its execve, outside of any container */
 
 struct job {
 	int from[FDS_MAX]; /* descriptor n of the stage program; the last one is the program itself */
 	int n;
+	bool enters; /* the group at STAGE_FD_GROUP */
 	int err;
 };
 
 static int run_stage(void *cookie)
 {
-	static char *const args[] = { "berth-stage", "join", NULL }, *const env[] = { NULL };
+	static char *const env[] = { NULL };
 	struct job *j = cookie;
+	char *const args[] = { "berth-stage", j->enters ? "enter" : "join", NULL };
 	sigset_t none;
 
 	/* What lies where something is to be placed moves up first. */
@@ -80,29 +99,37 @@ fail:
 	return 127;
 }
 
-static pid_t spawn(struct job *j, int cgroup_dirfd, struct err *e)
+/* What we wait for is where we are ourselves, and never in a group of the container: that may be frozen, or have no time left. */
+static pid_t spawn(struct job *j, struct err *e)
 {
 	struct clone_args args = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
 	sigset_t all, old;
 
-	if (cgroup_dirfd >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cgroup_dirfd;
-	}
 	sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, &old) < 0)
 		return err_set(e, errno, "block signals");
 	pid_t pid = vclone(&args, run_stage, j);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL); /* as it was: cannot fail */
 	if (pid < 0)
-		return err_set(e, -pid, "clone into the exec's control group");
+		return err_set(e, -pid, "clone the stage program");
 	if (j->err) {
 		int r = err_set(e, j->err, "execute the stage program");
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		(void)wait_for(pid);
 		return r;
 	}
 	return pid;
+}
+
+/* The stage program in the exec's group, made by the one that was spawned, which is over at once. */
+static pid_t entered(pid_t first, int plan_fd, struct err *e)
+{
+	int status = wait_for(first);
+	pid_t pid = answered_pid(plan_fd, offsetof(struct plan, out_stage));
+
+	if (pid > 0)
+		return pid;
+	return err_set(e, WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EPROTO,
+		"clone into the exec's control group");
 }
 
 /* ---- begin */
@@ -137,6 +164,8 @@ static void fill_job(struct job *j, const struct exec_args *a, int plan_fd, int 
 	j->from[STAGE_FD_PLAN] = plan_fd;
 	j->from[STAGE_FD_REPORT] = report;
 	j->from[STAGE_FD_INIT] = a->init_pidfd;
+	j->enters = a->cgroup && a->cgroup->dirfd >= 0;
+	j->from[STAGE_FD_GROUP] = j->enters ? a->cgroup->dirfd : report;
 	j->n = STAGE_FD_TASKS;
 	for (int i = 0; i < n_tasks; i++)
 		j->from[j->n++] = tasks[i];
@@ -162,7 +191,9 @@ int exec_begin(const struct exec_args *a, struct exec *out, struct err *e)
 	if (r >= 0) {
 		auto_close int ours = pair[0], theirs = pair[1];
 		fill_job(&job, a, plan_fd, theirs, tasks, n_tasks, stage);
-		r = spawn(&job, a->cgroup ? a->cgroup->dirfd : -1, e);
+		r = spawn(&job, e);
+		if (r >= 0 && job.enters)
+			r = entered(r, plan_fd, e);
 		if (r >= 0)
 			*out = (struct exec){ .stage_pid = r,
 				.report_fd = take_fd(&ours),
@@ -179,11 +210,7 @@ int exec_begin(const struct exec_args *a, struct exec *out, struct err *e)
 /* 0 until the stage program has cloned it. */
 static pid_t payload_pid(const struct exec *x)
 {
-	int32_t pid = 0;
-	if (pread(x->plan_fd, &pid, sizeof(pid), offsetof(struct plan, out_pid)) != (ssize_t)sizeof(pid) ||
-		pid < 0)
-		return 0;
-	return pid;
+	return answered_pid(x->plan_fd, offsetof(struct plan, out_pid));
 }
 
 /* Behind err_set() and friends: e is filled. */

@@ -1,9 +1,10 @@
 /*
  * exec - run a further process in a running container, by the stage program.
  *
- * exec_begin() vforks and executes the stage program straight into the exec's own cgroup; it joins the namespaces by the
- * pidfd of the container's init, clones the payload with CLONE_PARENT, writes its pid back and exits. Nothing of the
- * caller's memory is ever inside the container.
+ * exec_begin() vforks and executes the stage program in the caller's own groups; there it clones itself into the exec's
+ * cgroup, as its own sibling, and is over. The sibling joins the namespaces by the pidfd of the container's init, clones the
+ * payload with CLONE_PARENT, writes its pid back and exits. Nothing of the caller's memory is ever inside the container, and
+ * what the caller waits for is in none of its groups: whoever freezes one of those holds up his exec alone.
  *
  *     begin -> [EXEC_CONSOLE] -> EXEC_RUNNING {pid} or EXEC_FAILED
  *

@@ -44,6 +44,54 @@ __asm__(".text\n"
 	".size vclone_raw, . - vclone_raw\n");
 #endif
 
+#if defined(__x86_64__)
+pid_t vclone_heir(struct clone_args *args)
+{
+	long r = SYS_clone3;
+
+	args->flags |= CLONE_VM;
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jle 1f\n"
+			 "xor %%edi, %%edi\n"
+			 "mov $231, %%eax\n" /* exit_group */
+			 "syscall\n"
+			 "1:\n"
+			 : "+a"(r)
+			 : "D"(args), "S"(sizeof(*args))
+			 : "rcx", "r11", "memory");
+	return (pid_t)r;
+}
+#elif defined(__aarch64__)
+pid_t vclone_heir(struct clone_args *args)
+{
+	register long nr __asm__("x8") = SYS_clone3;
+	register long r __asm__("x0") = (long)args;
+	register long size __asm__("x1") = sizeof(*args);
+
+	args->flags |= CLONE_VM;
+	__asm__ volatile("svc #0\n"
+			 "cmp x0, #0\n"
+			 "b.le 1f\n"
+			 "mov x0, #0\n"
+			 "mov x8, #94\n" /* exit_group */
+			 "svc #0\n"
+			 "1:\n"
+			 : "+r"(r), "+r"(nr)
+			 : "r"(size)
+			 : "cc", "memory");
+	return (pid_t)r;
+}
+#else
+pid_t vclone_heir(struct clone_args *args)
+{
+	pid_t pid = sys_clone3(args);
+	if (pid > 0)
+		_exit(0);
+	return pid < 0 ? -errno : 0;
+}
+#endif
+
 #ifdef HAVE_TRAMPOLINE
 extern long vclone_raw(struct clone_args *args, size_t size, int (*fn)(void *), void *cookie);
 

@@ -114,6 +114,8 @@ void container_kill(struct container *c, int sig, done_fn done, void *cookie);
 /* Freezes all that runs in it; answers when it stands still. -EBUSY: it does not run, or is paused already. */
 void container_pause(struct container *c, done_fn done, void *cookie);
 void container_unpause(struct container *c, done_fn done, void *cookie);
+/* Paused, or about to be: what is put into it now does not run. */
+bool container_is_frozen(const struct container *c);
 /* -EBUSY: running without force, or a removal is already in progress. */
 void container_remove(struct container *c, bool force, bool volumes, done_fn done, void *cookie);
 /* By force; a removal that is in progress already is waited for, and its answer is ours. */

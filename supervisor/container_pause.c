@@ -151,6 +151,11 @@ void container_unpause(struct container *c, done_fn done, void *cookie)
 	engine_answer(c->engine, done, cookie, r, &e);
 }
 
+bool container_is_frozen(const struct container *c)
+{
+	return c->actual.paused || c->pause || cgroup_is_freeze_asked(&c->group, c->engine->cgroups) == 1;
+}
+
 void pause_end(struct container *c)
 {
 	if (c->pause)

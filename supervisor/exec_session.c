@@ -32,7 +32,7 @@ static int check_takes_exec(struct container *c, struct err *e)
 			e, EBUSY, "Container %s is restarting, wait until the container is running", c->id);
 	if (!c->actual.running || c->pidfd < 0 || c->exit || c->start)
 		return err_say(e, EBUSY, "container %s is not running", c->id);
-	if (c->actual.paused)
+	if (container_is_frozen(c))
 		return err_say(e, EBUSY, "Container %s is paused, unpause the container before exec", c->id);
 	return c->spec ? 0 : store_load_spec(c, e);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 
 #include "base/own.h"
 #include "base/sys.h"
+#include "runtime/vclone.h"
 
 #define PLAN_SMALL (64U << 10)
 
@@ -34,15 +36,20 @@ const struct plan *stage_read_plan(int fd)
 	return n > 0 && plan_check(bytes, (size_t)n) == 0 ? (const struct plan *)(void *)bytes : NULL;
 }
 
-/* The first page of the memfd, where the pid goes. By a mapping that a fork does not copy, and not by write(2): so the
- * memfd never enters the container, and RLIMIT_FSIZE does not matter. */
+/* The first page of the memfd, where pids go. By a mapping, and not by write(2), so that RLIMIT_FSIZE does not matter. */
 static struct plan *map_answer(void)
 {
 	void *page = mmap(NULL, sizeof(struct plan), PROT_READ | PROT_WRITE, MAP_SHARED, STAGE_FD_PLAN, 0);
-	if (page == MAP_FAILED || madvise(page, sizeof(struct plan), MADV_DONTFORK) < 0)
-		return NULL;
+	return page == MAP_FAILED ? NULL : page;
+}
+
+/* So the memfd never enters the container: no fork copies the mapping. */
+static int keep_answer(struct plan *answer)
+{
+	if (!answer || madvise(answer, sizeof(*answer), MADV_DONTFORK) < 0)
+		return -errno;
 	(void)close(STAGE_FD_PLAN);
-	return page;
+	return 0;
 }
 
 /* What only a process outside the user namespace may do; both are inherited. */
@@ -62,7 +69,12 @@ static int set_limits_outside(struct stage_ctx *c)
 static int enter(struct stage_ctx *c)
 {
 	/* One call for all: the kernel enters the user namespace first and leaves us where we were if any is refused. */
-	if (c->plan->join_ns && setns(STAGE_FD_INIT, (int)c->plan->join_ns) < 0) {
+	int r = c->plan->join_ns ? setns(STAGE_FD_INIT, (int)c->plan->join_ns) : 0;
+	while (r < 0 && errno == EUSERS) { /* whose heir we are is on his way out still */
+		(void)sched_yield();
+		r = setns(STAGE_FD_INIT, (int)c->plan->join_ns);
+	}
+	if (r < 0) {
 		if (errno == ESRCH)
 			return stage_tell(c, ESRCH, 0, "the container has ended", NULL);
 		return stage_say(c, errno, "enter the container's namespaces", NULL);
@@ -122,23 +134,20 @@ static void become(struct stage_ctx *c)
 	stage_run(c, stage_become_steps, stage_become_count);
 }
 
-_Noreturn void stage_join_main(void)
+static _Noreturn void join(struct plan *answer)
 {
 	static const struct stage_step outside[] = { { "limits", set_limits_outside }, { "setns", enter } };
 	const struct plan *plan;
 	struct stage_ctx c;
 
-	/* CVE-2016-9962: from here on nobody in the container can trace us or open what we hold. */
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* cannot fail with this argument */
 	plan = stage_read_plan(STAGE_FD_PLAN);
 	if (!plan)
 		_exit(128);
 	stage_init(&c, plan, STAGE_FD_REPORT);
-	struct plan *answer = map_answer();
-	if (!answer) {
-		int err = errno;
-		(void)stage_say(&c, err, "map the plan", NULL);
-		stage_fail(&c, "plan", err);
+	int r = keep_answer(answer);
+	if (r < 0) {
+		(void)stage_say(&c, -r, "map the plan", NULL);
+		stage_fail(&c, "plan", -r);
 	}
 	stage_run(&c, outside, sizeof(outside) / sizeof(outside[0]));
 
@@ -156,4 +165,43 @@ _Noreturn void stage_join_main(void)
 	if (pid == 0)
 		payload(&c);
 	_exit(0);
+}
+
+/* CVE-2016-9962: from here on nobody in the container can trace us or open what we hold. */
+static void hide(void)
+{
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* cannot fail with this argument */
+}
+
+_Noreturn void stage_join_main(void)
+{
+	hide();
+	(void)close(STAGE_FD_GROUP);
+	join(map_answer());
+}
+
+/* Who started us is gone. Whoever came after him may have killed the exec's group before we were in it. */
+static bool is_orphan(void)
+{
+	struct pollfd p = { .fd = STAGE_FD_REPORT };
+	return poll(&p, 1, 0) > 0;
+}
+
+_Noreturn void stage_enter_main(void)
+{
+	hide();
+	struct plan *answer = map_answer();
+	if (!answer)
+		_exit(errno);
+	answer->out_stage = 0; /* in memory now: the kernel's own store cannot fail */
+	struct clone_args args = { .flags = CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_INTO_CGROUP,
+		.parent_tid = (uint64_t)(uintptr_t)&answer->out_stage,
+		.cgroup = STAGE_FD_GROUP };
+	int r = vclone_heir(&args);
+	if (r < 0)
+		_exit(-r);
+	(void)close(STAGE_FD_GROUP);
+	if (is_orphan())
+		_exit(128);
+	join(answer);
 }

@@ -65,7 +65,9 @@ struct plan {
 	uint32_t join_ns;     /* CLONE_NEW* bits to setns() by the pidfd of the container's init */
 	uint32_t n_tasks;     /* v1 tasks descriptors handed over */
 	uint32_t stdio_given; /* bit n: descriptor n was handed over, else it becomes the null device */
-	int32_t out_pid; /* written back through the memfd: the payload's pid in the caller's pid namespace */
+	/* Written back through the memfd: pids in the caller's pid namespace. */
+	int32_t out_stage; /* of the stage program in the exec's group, when another put it there */
+	int32_t out_pid;   /* of the payload */
 };
 
 /* Every offset, count and string terminator lies inside size bytes, ids are ids, there is a program. 0 or -EBADMSG. */

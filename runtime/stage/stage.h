@@ -141,8 +141,16 @@ int stage_match_user(struct stage_ctx *c, struct stage_file passwd, struct stage
 int stage_become_reaper(struct stage_ctx *c);
 
 /* Entries of the stage program (main.c), with its descriptors at fixed places. */
-enum stage_fd { STAGE_FD_PLAN = 3, STAGE_FD_REPORT = 4, STAGE_FD_INIT = 5, STAGE_FD_TASKS = 6 };
+enum stage_fd {
+	STAGE_FD_PLAN = 3,
+	STAGE_FD_REPORT = 4,
+	STAGE_FD_INIT = 5,
+	STAGE_FD_GROUP = 6,
+	STAGE_FD_TASKS = 7
+};
 _Noreturn void stage_join_main(void); /* join.c: enter a container and run the plan's process there */
+/* join.c: the same by a sibling made in STAGE_FD_GROUP, whose pid goes into the plan; ends at once, with 0 or an errno. */
+_Noreturn void stage_enter_main(void);
 _Noreturn void stage_reap_main(
 	void); /* reap.c: become the in-container reaper; STAGE_FD_PLAN and _REPORT only */
 /* The plan in one read, checked. NULL: it is no plan. */

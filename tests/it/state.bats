@@ -255,6 +255,91 @@ kill_supervisor() {
 	refused 409 "is paused, unpause the container before exec" POST "/exec/$id/start" '{"Detach":true}'
 }
 
+# The file that freezes its group, the word that does and the word that thaws: v2, else v1's freezer.
+freezer_of() {
+	local group
+	group=$(group_of "$1")
+	[ -z "$group" ] || { echo "$group/cgroup.freeze 1 0"; return; }
+	group=$(find_groups -path "*/freezer/*$SUITE_NAME/$(berth inspect -f '{{.Id}}' "$1")")
+	echo "$group/freezer.state FROZEN THAWED"
+}
+answers() { timeout $((5 * SLOW)) berth version > /dev/null; }
+# after N: some moment of the first milliseconds
+after() { read -r -t "0.00$((RANDOM % 8))$((RANDOM % 10))" <> <(:) || true; }
+
+@test "a group that is frozen from outside takes no exec, whoever knows of it" {
+	up box
+	local file on off
+	read -r file on off <<< "$(freezer_of box)"
+	for ((i = 0; i < 30; i++)); do
+		echo "$on" > "$file"
+		run timeout $((10 * SLOW)) berth exec box true
+		echo "$off" > "$file"
+		[[ "$status" -eq 1 && "$output" == *"is paused, unpause the container before exec"* ]]
+	done
+	wait_until 10 is box running
+	timeout $((10 * SLOW)) berth exec box true
+}
+
+@test "a freeze from outside in the midst of an exec holds up that exec and nobody else" {
+	up box
+	local file on off i client status
+	read -r file on off <<< "$(freezer_of box)"
+	for ((i = 0; i < 60; i++)); do
+		timeout $((20 * SLOW)) berth exec box true > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+		client=$!
+		after
+		echo "$on" > "$file"
+		answers || { echo "$off" > "$file"; false; }
+		echo "$off" > "$file"
+		status=0
+		wait "$client" || status=$?
+		[ "$status" = 0 ] || grep -q "is paused, unpause the container before exec" "$BATS_TEST_TMPDIR/out"
+		wait_until 10 is box running
+	done
+	[ -z "$(group_of box)" ] || wait_until 10 no_exec_groups box
+}
+no_exec_groups() { [ -z "$(find_groups -path "*/$SUITE_NAME/$(berth inspect -f '{{.Id}}' "$1")/berth.*")" ]; }
+
+@test "an exec that stands in a frozen group ends with its container" {
+	local file on off i id client stuck=0
+	for ((i = 0; i < 60 && stuck < 3; i++)); do
+		up box
+		read -r file on off <<< "$(freezer_of box)"
+		[[ "$file" == */cgroup.freeze ]] || skip "v1 kills nobody that is frozen"
+		timeout $((20 * SLOW)) berth exec box sleep 1000 > /dev/null 2>&1 3>&- &
+		client=$!
+		after
+		echo "$on" > "$file"
+		answers || { echo "$off" > "$file"; false; }
+		! no_exec_groups box || stuck=$((stuck + 1))
+		timeout $((20 * SLOW)) berth rm -f box > /dev/null
+		wait_until 10 process_gone "$client"
+		wait "$client" || true
+	done
+	[ "$stuck" -gt 0 ]
+}
+
+@test "a pause and an exec at the same time: one after the other" {
+	up box
+	local i client pauser status
+	for ((i = 0; i < 30; i++)); do
+		timeout $((20 * SLOW)) berth exec box true > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+		client=$!
+		after
+		timeout $((20 * SLOW)) berth pause box > /dev/null 3>&- &
+		pauser=$!
+		answers
+		wait "$pauser"
+		is box paused
+		timeout $((20 * SLOW)) berth unpause box > /dev/null
+		status=0
+		wait "$client" || status=$?
+		[ "$status" = 0 ] || grep -q "is paused, unpause the container before exec" "$BATS_TEST_TMPDIR/out"
+	done
+	is box running
+}
+
 @test "stop, kill and rm -f reach a paused one, a plain signal waits" {
 	up box
 	berth pause box > /dev/null
