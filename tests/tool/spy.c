@@ -91,6 +91,8 @@ static void look_at_descriptors(int pid)
 	}
 }
 
+#define REGION_MAX (1UL << 30) /* no berth has more; the shadow memory of a sanitizer takes hours to read */
+
 static void look_for(int pid, const char *needle)
 {
 	char path[64], line[512];
@@ -101,7 +103,7 @@ static void look_for(int pid, const char *needle)
 	int mem = open(path, O_RDWR | O_CLOEXEC);
 	while (maps && mem >= 0 && fgets(line, sizeof(line), maps)) {
 		unsigned long from, to;
-		if (sscanf(line, "%lx-%lx", &from, &to) != 2)
+		if (sscanf(line, "%lx-%lx", &from, &to) != 2 || to - from > REGION_MAX)
 			continue;
 		for (unsigned long at = from; at < to; at += sizeof(chunk) - 256) {
 			ssize_t n = pread(
