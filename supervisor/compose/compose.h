@@ -44,6 +44,7 @@ struct compose_request {
 	const char *const *profiles;  /* besides COMPOSE_PROFILES; "*" is all */
 	const char *const *services;  /* only these and what they depend on; none: all that are enabled */
 	const char *const *env;	      /* "K=V" of the client */
+	bool canonical;		      /* fill project.document */
 };
 
 enum compose_condition { COMPOSE_STARTED, COMPOSE_COMPLETED, COMPOSE_HEALTHY, COMPOSE_CONDITION_COUNT };
@@ -79,6 +80,7 @@ struct compose_project {
 	size_t n_services;
 	struct compose_volume *volumes;
 	size_t n_volumes;
+	json_t *document; /* the canonical compose file when it was asked for; not part of compose_to_json() */
 };
 
 int compose_load(const struct compose_request *req, struct compose_project **out, struct err *e);

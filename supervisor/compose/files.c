@@ -54,7 +54,7 @@ static int search(struct load *l, struct file *files, size_t *n)
 	return 0;
 }
 
-static const char *display_name(struct load *l, const char *path)
+const char *files_display_name(const struct load *l, const char *path)
 {
 	size_t len = strlen(l->dir);
 	if (strcmp(path, "-") == 0)
@@ -113,7 +113,7 @@ int files_find(struct load *l, struct file **out, size_t *n)
 		if (!l->project->config_files[i])
 			return load_fail_memory(l);
 		if (!files[i].name)
-			files[i].name = display_name(l, files[i].path);
+			files[i].name = files_display_name(l, files[i].path);
 	}
 	*out = files;
 	return 0;
@@ -123,19 +123,18 @@ int files_find(struct load *l, struct file **out, size_t *n)
 
 struct adding {
 	struct load *l;
-	const struct vars *client;
+	const struct vars *first;
+	struct vars *into;
 };
 
 static int add_variable(void *cookie, const char *key, const char *value)
 {
 	struct adding *a = cookie;
-	if (!value || vars_get(a->client, key))
-		return 0; /* the client's own win */
-	return vars_set(a->l->arena, &a->l->vars, key, value);
+	return !value || vars_get(a->first, key) ? 0 : vars_set(a->l->arena, a->into, key, value);
 }
 
-static int read_variables(
-	struct load *l, const char *path, const char *name, bool required, const struct vars *client)
+int files_add_variables(struct load *l, const char *path, const char *name, bool required,
+	const struct vars *first, struct vars *into)
 {
 	auto_(buf) struct buf text = { 0 };
 	int r = io_read_file(AT_FDCWD, path, ENVFILE_MAX_BYTES, &text, l->err);
@@ -143,10 +142,14 @@ static int read_variables(
 		return 0;
 	if (r < 0)
 		return r;
-	struct adding adding = { .l = l, .client = client };
-	return envfile_parse(
-		&(struct envfile){ .name = name, .in = &l->in, .add = add_variable, .cookie = &adding },
+	struct adding adding = { .l = l, .first = first, .into = into };
+	struct interpolate in = l->in;
+	in.vars = into; /* the lines behind see the lines before */
+	r = envfile_parse(
+		&(struct envfile){ .name = name, .in = &in, .add = add_variable, .cookie = &adding },
 		text.data ? text.data : "", text.len, l->err);
+	l->in.total = in.total;
+	return r;
 }
 
 int files_load_variables(struct load *l)
@@ -164,10 +167,11 @@ int files_load_variables(struct load *l)
 	}
 	if (!files || !*files) {
 		const char *path = arena_printf(l->arena, "%s/.env", l->dir);
-		return path ? read_variables(l, path, ".env", false, &client) : load_fail_memory(l);
+		return path ? files_add_variables(l, path, ".env", false, &client, &l->vars)
+			    : load_fail_memory(l);
 	}
 	for (; *files; files++) {
-		int r = read_variables(l, *files, *files, true, &client);
+		int r = files_add_variables(l, *files, *files, true, &client, &l->vars);
 		if (r < 0)
 			return r;
 	}

@@ -35,6 +35,17 @@ int vars_set(struct arena *a, struct vars *vars, const char *key, const char *va
 	return 0;
 }
 
+int vars_copy(struct arena *a, const struct vars *from, struct vars *out)
+{
+	*out = (struct vars){ .v = arena_calloc(a, from->n + 32, sizeof(*out->v)), .room = from->n + 32 };
+	if (!out->v)
+		return -ENOMEM;
+	if (from->n)
+		memcpy(out->v, from->v, from->n * sizeof(*out->v));
+	out->n = from->n;
+	return 0;
+}
+
 const char *vars_get(const struct vars *vars, const char *key)
 {
 	for (size_t i = 0; i < vars->n; i++) {

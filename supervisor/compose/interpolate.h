@@ -31,6 +31,8 @@ struct interpolate {
 };
 
 int vars_set(struct arena *a, struct vars *vars, const char *key, const char *value);
+/* A vector of its own with the same variables. */
+int vars_copy(struct arena *a, const struct vars *from, struct vars *out);
 const char *vars_get(const struct vars *vars, const char *key);
 
 int interpolate(struct interpolate *in, const char *text, const char **out, struct err *e);

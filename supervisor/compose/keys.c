@@ -2,6 +2,7 @@
 
 #include <limits.h>
 
+#include "supervisor/compose/document.h"
 #include "supervisor/compose/service.h"
 
 /* clang-format off */
@@ -34,6 +35,8 @@ static const struct key env_file_keys[] = {
 static const struct key depends_on_keys[] = {
 	READ("condition"), READ("required"), READ("restart"), END
 };
+
+static const struct key extends_keys[] = { READ("service"), READ("file"), END };
 
 static const struct key logging_keys[] = {
 	{ .name = "driver", .apply = process_log_driver, .words = "berth json-file local none" },
@@ -129,7 +132,7 @@ static const struct key service_keys[] = {
 	{ .name = "command", .shape = SHAPE_COMMAND, .apply = process_command, .member = "Cmd" },
 	{ .name = "entrypoint", .shape = SHAPE_COMMAND, .apply = process_command, .member = "Entrypoint" },
 	{ .name = "environment", .shape = SHAPE_PAIRS },
-	{ .name = "env_file", .shape = SHAPE_OBJECTS, .sub = env_file_keys, .one = true,
+	{ .name = "env_file", .shape = SHAPE_OBJECTS, .sub = env_file_keys, .one = true, .every = true,
 		.normalise = process_normalise_env_file, .unique = "path" },
 	BY("working_dir", process_working_dir),
 	BY("user", process_user),
@@ -149,7 +152,8 @@ static const struct key service_keys[] = {
 	BY("attach", process_attach),
 	{ .name = "expose", .shape = SHAPE_SET, .apply = process_expose },
 	{ .name = "profiles", .shape = SHAPE_SET },
-	KEYS("logging", logging_keys),
+	{ .name = "extends", .shape = SHAPE_FREE, .normalise = extends_normalise },
+	{ .name = "logging", .shape = SHAPE_KEYS, .sub = logging_keys, .decides = "driver" },
 	KEYS("x-berth", berth_keys),
 	/* isolation */
 	{ .name = "depends_on", .shape = SHAPE_FREE, .apply = isolation_depends_on,
@@ -206,7 +210,6 @@ static const struct key service_keys[] = {
 	LATER("healthcheck", "health checks are"),
 	LATER("configs", "configs are"),
 	LATER("secrets", "secrets are"),
-	LATER("extends", "extends is"),
 	LATER("post_start", "lifecycle hooks are"),
 	LATER("pre_start", "lifecycle hooks are"),
 	LATER("pre_stop", "lifecycle hooks are"),
@@ -241,6 +244,12 @@ static const struct key volume_keys[] = {
 	END
 };
 
+static const struct key include_keys[] = {
+	{ .name = "path", .shape = SHAPE_LIST }, READ("project_directory"),
+	{ .name = "env_file", .shape = SHAPE_LIST },
+	END
+};
+
 static const struct key document_keys[] = {
 	MEANINGLESS("version", "it is obsolete and chooses nothing"),
 	READ("name"),
@@ -249,7 +258,8 @@ static const struct key document_keys[] = {
 	LATER("networks", "networks are"),
 	LATER("configs", "configs are"),
 	LATER("secrets", "secrets are"),
-	LATER("include", "include is"),
+	{ .name = "include", .shape = SHAPE_OBJECTS, .sub = include_keys, .unique = "path",
+		.normalise = include_normalise },
 	LATER("models", "models are"),
 	LATER("x-berth", "settings of berth for a whole file are"),
 	LATER("x-berth-images", "names of local images are"),
@@ -265,6 +275,11 @@ const struct key *keys_document(void)
 const struct key *keys_service(void)
 {
 	return service_keys;
+}
+
+const struct key *keys_extends(void)
+{
+	return extends_keys;
 }
 
 const struct key *keys_depends_on(void)

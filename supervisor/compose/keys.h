@@ -13,5 +13,6 @@
 const struct key *keys_document(void);
 const struct key *keys_service(void);
 const struct key *keys_depends_on(void);
+const struct key *keys_extends(void);
 
 #endif

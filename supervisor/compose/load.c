@@ -149,6 +149,11 @@ int load_interpolate(struct load *l, struct node *tree)
 	return load_goes_on(r) ? 0 : r;
 }
 
+const struct vars *load_vars(const struct load *l, const struct node *at)
+{
+	return at->origin ? at->origin->vars : &l->vars;
+}
+
 int load_path(struct load *l, const struct node *at, const char *path, const char **out)
 {
 	char clean[PATH_MAX];
@@ -157,12 +162,12 @@ int load_path(struct load *l, const struct node *at, const char *path, const cha
 	if (!*path)
 		return load_fail(l, at, "the path is empty");
 	if (*path == '~') {
-		base = vars_get(&l->vars, "HOME");
+		base = vars_get(load_vars(l, at), "HOME");
 		if (!base || *base != '/' || (path[1] && path[1] != '/'))
 			return load_fail(l, at, "~ needs HOME, and stands alone or before a /");
 		path++;
 	} else if (*path != '/') {
-		base = l->dir;
+		base = at->origin ? at->origin->dir : l->dir;
 		sep = "/";
 	}
 	const char *joined = arena_printf(l->arena, "%s%s%s", base, sep, path);

@@ -13,6 +13,8 @@
 #include "supervisor/compose/node.h"
 
 #define LOAD_MAX_ERRORS 10
+#define LOAD_MAX_FILES	256    /* by extends and include */
+#define LOAD_MAX_NODES	300000 /* copied for extends */
 
 struct service; /* the service being built, service.h */
 
@@ -23,6 +25,8 @@ struct load {
 	struct err *err;
 	const char *dir;  /* the project's directory */
 	struct vars vars; /* the client's environment and .env */
+	size_t budget;	  /* nodes that may still be copied */
+	size_t n_files;	  /* read on behalf of extends and include */
 	struct interpolate in;
 	struct buf errors;
 	int n_errors;
@@ -55,7 +59,9 @@ void load_leave(struct load *l, size_t mark);
 
 /* Replace the variables of every value of the tree. */
 int load_interpolate(struct load *l, struct node *tree);
-/* An absolute, clean path: relative ones start at the project's directory, ~ at HOME. */
+/* The variables that a value sees: those of its file. */
+const struct vars *load_vars(const struct load *l, const struct node *at);
+/* An absolute, clean path: relative ones start at the directory of at's file, ~ at HOME. */
 int load_path(struct load *l, const struct node *at, const char *path, const char **out);
 
 #endif

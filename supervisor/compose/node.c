@@ -11,6 +11,7 @@ struct node *node_new(struct arena *a, enum node_kind kind, const struct node *a
 	n->kind = kind;
 	if (at) {
 		n->file = at->file;
+		n->origin = at->origin;
 		n->line = at->line;
 		n->column = at->column;
 	}
@@ -107,6 +108,34 @@ void node_remove(struct node *map, size_t index)
 {
 	map->n--;
 	memmove(map->entries + index, map->entries + index + 1, (map->n - index) * sizeof(*map->entries));
+}
+
+static bool same_place(const struct node *a, const struct node *b)
+{
+	return a->origin == b->origin ||
+		(a->origin && b->origin && strcmp(a->origin->dir, b->origin->dir) == 0);
+}
+
+bool node_equal(const struct node *a, const struct node *b)
+{
+	if (a->kind != b->kind || a->n != b->n)
+		return false;
+	if (a->kind == NODE_SCALAR)
+		return strcmp(a->text, b->text) == 0 && same_place(a, b);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct node *other =
+			a->kind == NODE_LIST ? b->items[i] : node_get(b, a->entries[i].key);
+		if (!other || !node_equal(a->kind == NODE_LIST ? a->items[i] : a->entries[i].value, other))
+			return false;
+	}
+	return true;
+}
+
+void node_set_origin(struct node *tree, const struct origin *origin)
+{
+	tree->origin = origin;
+	for (size_t i = 0; i < tree->n; i++)
+		node_set_origin(tree->kind == NODE_LIST ? tree->items[i] : tree->entries[i].value, origin);
 }
 
 int node_clone(struct arena *a, const struct node *n, size_t *budget, struct node **out)

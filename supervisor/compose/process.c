@@ -319,10 +319,11 @@ int process_log_driver(struct load *l, const struct key *k, const struct node *v
 /* ---- environment ---- */
 
 /* One variable; without a value it is the client's, and where the client has none it is taken away. */
-static int set_variable(struct load *l, struct vars *env, const char *key, const char *value)
+static int set_variable(
+	struct load *l, const struct vars *own, struct vars *env, const char *key, const char *value)
 {
 	if (!value)
-		value = vars_get(&l->vars, key);
+		value = vars_get(own, key);
 	if (value)
 		return vars_set(l->arena, env, key, value);
 	for (size_t i = 0; i < env->n; i++)
@@ -337,15 +338,16 @@ static int set_variable(struct load *l, struct vars *env, const char *key, const
 /* What the callback of one env_file needs: its lines see the project's variables and the lines before. */
 struct file_variables {
 	struct load *l;
+	const struct vars *own;
 	struct vars *env, *seen;
 };
 
 static int add_from_file(void *cookie, const char *key, const char *value)
 {
 	struct file_variables *f = cookie;
-	if (value && !vars_get(&f->l->vars, key) && vars_set(f->l->arena, f->seen, key, value) < 0)
+	if (value && !vars_get(f->own, key) && vars_set(f->l->arena, f->seen, key, value) < 0)
 		return -ENOMEM;
-	return set_variable(f->l, f->env, key, value);
+	return set_variable(f->l, f->own, f->env, key, value);
 }
 
 int process_normalise_env_file(struct load *l, struct node **v)
@@ -379,21 +381,19 @@ static int read_env_file(struct load *l, const struct node *item, struct vars *e
 	if (r < 0)
 		return load_fail(l, path, "%s", why.text);
 
-	struct vars seen = { 0 };
-	for (size_t i = 0; i < l->vars.n; i++) {
-		const char *eq = strchr(l->vars.v[i], '=');
-		const char *key = arena_strndup(l->arena, l->vars.v[i], (size_t)(eq - l->vars.v[i]));
-		if (!key || vars_set(l->arena, &seen, key, eq + 1) < 0)
-			return load_fail_memory(l);
-	}
+	const struct vars *own = load_vars(l, path);
+	struct vars seen;
+	if (vars_copy(l->arena, own, &seen) < 0)
+		return load_fail_memory(l);
 	struct interpolate in = l->in;
 	in.vars = &seen;
 	l->at = path;
-	r = envfile_parse(&(struct envfile){ .name = path->text,
-				  .raw = format != NULL,
-				  .in = &in,
-				  .add = add_from_file,
-				  .cookie = &(struct file_variables){ .l = l, .env = env, .seen = &seen } },
+	r = envfile_parse(
+		&(struct envfile){ .name = path->text,
+			.raw = format != NULL,
+			.in = &in,
+			.add = add_from_file,
+			.cookie = &(struct file_variables){ .l = l, .own = own, .env = env, .seen = &seen } },
 		text.data ? text.data : "", text.len, &why);
 	l->at = NULL;
 	l->in.total = in.total;
@@ -408,7 +408,8 @@ static int add_environment(struct load *l, const struct node *map, struct vars *
 		const struct node_entry *e = &map->entries[i];
 		if (strchr(e->key, '='))
 			return load_fail_key(l, map, e, "\"%.80s\" is no name of a variable", e->key);
-		if (set_variable(l, env, e->key, e->value->kind == NODE_NULL ? NULL : e->value->text) < 0)
+		const char *value = e->value->kind == NODE_NULL ? NULL : e->value->text;
+		if (set_variable(l, load_vars(l, e->value), env, e->key, value) < 0)
 			return load_fail_memory(l);
 	}
 	return 0;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "supervisor/compose/files.h"
+#include "supervisor/compose/canonical.h"
+#include "supervisor/compose/document.h"
 #include "supervisor/compose/keys.h"
-#include "supervisor/compose/schema.h"
 #include "supervisor/compose/select.h"
 #include "supervisor/compose/service.h"
 
@@ -28,6 +28,7 @@ void compose_free(struct compose_project *p)
 		json_decref(p->services[i].body);
 	for (size_t i = 0; i < p->n_volumes; i++)
 		json_decref(p->volumes[i].labels);
+	json_decref(p->document);
 	arena_free(p->arena);
 	free(p);
 }
@@ -56,10 +57,10 @@ static const char *name_of_directory(struct load *l)
 }
 
 /* The last file that has name: says it. */
-static int name_of_files(struct load *l, struct node *const *trees, size_t n, const char **out)
+static int name_of_files(struct load *l, const struct document *docs, size_t n, const char **out)
 {
 	for (size_t i = n; i-- > 0;) {
-		struct node *name = node_get(trees[i], "name");
+		struct node *name = node_get(docs[i].tree, "name");
 		if (!name || name->kind != NODE_SCALAR)
 			continue;
 		size_t mark = load_enter(l, "name");
@@ -75,7 +76,7 @@ static int name_of_files(struct load *l, struct node *const *trees, size_t n, co
 	return 0;
 }
 
-static int choose_name(struct load *l, struct node *const *trees, size_t n)
+static int choose_name(struct load *l, const struct document *docs, size_t n)
 {
 	const char *name = l->req->name, *where = "-p";
 	if (!name || !*name) {
@@ -87,7 +88,7 @@ static int choose_name(struct load *l, struct node *const *trees, size_t n)
 		return err_say(l->err, EINVAL,
 			"%s: \"%.80s\" must be of a-z, 0-9, _ and -, a letter or digit first", where, name);
 	const char *said = NULL;
-	int r = name_of_files(l, trees, n, &said);
+	int r = name_of_files(l, docs, n, &said);
 	if (r == 0)
 		r = load_result(l);
 	if (r < 0)
@@ -109,33 +110,26 @@ static int choose_name(struct load *l, struct node *const *trees, size_t n)
 
 static int read_document(struct load *l, struct node **out)
 {
-	struct node *trees[COMPOSE_MAX_FILES];
+	struct document *docs = arena_calloc(l->arena, COMPOSE_MAX_FILES, sizeof(*docs));
 	struct file *files;
 	size_t n;
 
-	int r = files_find(l, &files, &n);
+	int r = docs ? files_find(l, &files, &n) : load_fail_memory(l);
 	if (r == 0)
 		r = files_load_variables(l);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = files_parse(l, &files[i], &trees[i]);
-	if (r == 0)
-		r = choose_name(l, trees, n);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = load_interpolate(l, trees[i]);
-		if (r == 0)
-			r = schema_normalise(l, keys_document(), trees[i]);
-		if (r == 0 && l->n_errors == 0 && i > 0)
-			r = schema_merge(l, keys_document(), trees[0], trees[i]);
+		docs[i].file = files[i];
+		docs[i].origin = (struct origin){ .dir = l->dir, .vars = &l->vars };
+		r = document_read(l, &docs[i]);
 	}
+	if (r == 0)
+		r = choose_name(l, docs, n);
+	const struct document_chain chain = { .docs = docs, .n = n };
+	if (r == 0)
+		r = document_merge(l, &chain, docs, n, out);
 	if (r == -E2BIG) /* enough errors */
 		r = 0;
-	if (r == 0)
-		r = load_result(l);
-	if (r < 0)
-		return r;
-	schema_strip(trees[0]);
-	*out = trees[0];
-	return 0;
+	return r == 0 ? load_result(l) : r;
 }
 
 static bool is_service_name(const char *s)
@@ -186,7 +180,9 @@ static int load_project(struct load *l)
 		r = select_services(l);
 	if (r == -E2BIG)
 		r = 0;
-	return r < 0 ? r : load_result(l);
+	if (r == 0)
+		r = load_result(l);
+	return r == 0 && l->req->canonical ? canonical_document(l, document, &l->project->document) : r;
 }
 
 int compose_load(const struct compose_request *req, struct compose_project **out, struct err *e)
@@ -199,7 +195,9 @@ int compose_load(const struct compose_request *req, struct compose_project **out
 	if (!p->warnings)
 		return err_set(e, ENOMEM, "load compose files");
 
-	struct load l = { .arena = p->arena, .req = req, .project = p, .err = e ? e : &own };
+	struct load l = {
+		.arena = p->arena, .req = req, .project = p, .err = e ? e : &own, .budget = LOAD_MAX_NODES
+	};
 	l.in = (struct interpolate){ .arena = p->arena, .vars = &l.vars, .unset = tell_unset, .cookie = &l };
 	int r = load_project(&l);
 	buf_done(&l.errors);

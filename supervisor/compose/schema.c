@@ -196,7 +196,7 @@ static int normalise_named(struct load *l, const struct key *k, struct node *map
 		if (e->value->kind == NODE_NULL &&
 			(e->value = node_new(l->arena, NODE_MAP, e->value)) == NULL)
 			r = load_fail_memory(l);
-		else if (e->value->mark != NODE_MARK_RESET)
+		else
 			r = e->value->kind == NODE_MAP ? schema_normalise(l, k->sub, e->value)
 						       : load_fail(l, e->value, "must be a mapping");
 		load_leave(l, mark);
@@ -231,8 +231,6 @@ static int normalise_objects(struct load *l, const struct key *k, struct node **
 
 static int normalise_value(struct load *l, const struct key *k, struct node **v)
 {
-	if ((*v)->mark == NODE_MARK_RESET) /* its value counts for nothing */
-		return 0;
 	switch (k->shape) {
 	case SHAPE_SCALAR:
 		return (*v)->kind == NODE_SCALAR ? 0 : load_fail(l, *v, "must be a single value");
@@ -276,8 +274,7 @@ static int normalise_entry(
 	case KEY_BUILT:
 		break;
 	}
-	*drop = e->value->kind == NODE_NULL &&
-		e->value->mark != NODE_MARK_RESET; /* a key without value is not set */
+	*drop = e->value->kind == NODE_NULL; /* a key without value is not set */
 	return *drop ? 0 : normalise_value(l, k, &e->value);
 }
 
@@ -293,90 +290,6 @@ int schema_normalise(struct load *l, const struct key *keys, struct node *map)
 			node_remove(map, i--);
 	}
 	return load_goes_on(r) ? 0 : r;
-}
-
-/* ---- laying one file over another ---- */
-
-static int merge_value(struct load *l, const struct key *k, struct node **base, struct node *over);
-
-static int merge_map(struct load *l, const struct key *k, struct node *base, struct node *over)
-{
-	const struct key item = { .shape = SHAPE_KEYS, .sub = k ? k->sub : NULL };
-
-	for (size_t i = 0; i < over->n; i++) {
-		const struct node_entry *e = &over->entries[i];
-		struct node_entry *old = node_entry(base, e->key);
-		const struct key *sub = NULL; /* free mappings have no rules for what is in them */
-		if (k && k->shape == SHAPE_NAMED)
-			sub = &item;
-		else if (k && k->shape == SHAPE_KEYS)
-			sub = schema_find(k->sub, e->key);
-		int r = old ? merge_value(l, sub, &old->value, e->value)
-			    : node_set(l->arena, base, e->key, e->value);
-		if (r < 0)
-			return r == -ENOMEM ? load_fail_memory(l) : r;
-	}
-	return 0;
-}
-
-/* The item of base that an item of the later file stands for. */
-static struct node **counterpart(const struct key *k, struct node *base, const struct node *item)
-{
-	for (size_t i = 0; k && i < base->n; i++) {
-		struct node *have = base->items[i];
-		if (k->shape == SHAPE_SET && same_text(have, item))
-			return &base->items[i];
-		if (k->shape == SHAPE_OBJECTS && k->unique &&
-			same_text(node_get(have, k->unique), node_get(item, k->unique)))
-			return &base->items[i];
-	}
-	return NULL;
-}
-
-static int merge_list(struct load *l, const struct key *k, struct node *base, struct node *over)
-{
-	for (size_t i = 0; i < over->n; i++) {
-		struct node **same = counterpart(k, base, over->items[i]);
-		if (same)
-			*same = over->items[i];
-		else if (node_append(l->arena, base, over->items[i]) < 0)
-			return load_fail_memory(l);
-	}
-	return 0;
-}
-
-static int merge_value(struct load *l, const struct key *k, struct node **base, struct node *over)
-{
-	if (over->mark == NODE_MARK_NONE && (*base)->mark != NODE_MARK_RESET && (*base)->kind == over->kind &&
-		(!k || k->shape != SHAPE_COMMAND)) {
-		if (over->kind == NODE_MAP)
-			return merge_map(l, k, *base, over);
-		if (over->kind == NODE_LIST)
-			return merge_list(l, k, *base, over);
-	}
-	*base = over;
-	return 0;
-}
-
-int schema_merge(struct load *l, const struct key *keys, struct node *base, struct node *over)
-{
-	const struct key top = { .shape = SHAPE_KEYS, .sub = keys };
-	return merge_value(l, &top, &base, over);
-}
-
-void schema_strip(struct node *tree)
-{
-	if (tree->kind == NODE_LIST)
-		for (size_t i = 0; i < tree->n; i++)
-			schema_strip(tree->items[i]);
-	if (tree->kind != NODE_MAP)
-		return;
-	for (size_t i = 0; i < tree->n; i++) {
-		if (tree->entries[i].value->mark == NODE_MARK_RESET)
-			node_remove(tree, i--);
-		else
-			schema_strip(tree->entries[i].value);
-	}
 }
 
 /* ---- handlers ---- */

@@ -41,15 +41,14 @@ struct key {
 		*words; /* LATER, MEANINGLESS: what; enumerations: the words allowed, separated by blanks */
 	const struct key *sub; /* ends with a NULL name */
 	const char *unique;
-	bool one; /* OBJECTS: a single item may stand for a list of one */
+	bool one;	     /* OBJECTS: a single item may stand for a list of one */
+	bool every;	     /* OBJECTS: a later file's items are added, also those that are there already */
+	const char *decides; /* KEYS: a later file that says another word at this key replaces the mapping */
 	int (*normalise)(struct load *l, struct node **v);
 	int64_t min, max;
 };
 
 int schema_normalise(struct load *l, const struct key *keys, struct node *map);
-int schema_merge(struct load *l, const struct key *keys, struct node *base, struct node *over);
-/* Drops what !reset asked for; after the last merge. */
-void schema_strip(struct node *tree);
 int schema_apply(struct load *l, const struct key *keys, const struct node *map);
 
 const struct key *schema_find(const struct key *keys, const char *name);

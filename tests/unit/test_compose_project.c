@@ -262,7 +262,7 @@ static void test_files(void **state)
 			"f.yaml:1:12: services: \"a b\" is no name for a service: [a-zA-Z0-9][a-zA-Z0-9._-]*, 63 at most" },
 		{ "service: {}\n", "f.yaml:1:1: service: unknown key; did you mean services?" },
 		{ "networks: {}\n", "f.yaml:1:1: networks: networks are not built yet" },
-		{ "include: [x]\n", "f.yaml:1:1: include: include is not built yet" },
+		{ "models: {}\n", "f.yaml:1:1: models: models are not built yet" },
 		{ "x-berth-images: {}\n",
 			"f.yaml:1:1: x-berth-images: names of local images are not built yet" },
 		{ "services: {a: {image: dir:r}}\nvolumes: {v: {driver: nfs}}\n",
