@@ -36,24 +36,75 @@ static json_t *absolute_list(const struct option_value *v, const char *cwd)
 	return list;
 }
 
-/* The file names of the Compose specification, by preference. */
-static int default_file(const char *cwd, json_t *files, bool need_file, struct err *e)
+/* The file names of the Compose specification, by preference, and what is laid over them. */
+static const char *const names[] = { "compose.yaml", "compose.yml", "docker-compose.yaml",
+	"docker-compose.yml" };
+static const char *const override_names[] = { "compose.override.yaml", "compose.override.yml",
+	"docker-compose.override.yaml", "docker-compose.override.yml" };
+
+/* 1 when one of the names is there and was added. */
+static int add_present(const char *dir, size_t dir_len, const char *const *candidates, json_t *files)
 {
-	static const char *const names[] = { "compose.yaml", "compose.yml", "docker-compose.yaml",
-		"docker-compose.yml" };
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		char path[PATH_MAX];
-		int n = snprintf(path, sizeof(path), "%s/%s", cwd, names[i]);
+		int n = snprintf(path, sizeof(path), "%.*s/%s", (int)dir_len, dir, candidates[i]);
 		if (n < (int)sizeof(path) && access(path, F_OK) == 0)
-			return json_array_append_new(files, json_string(path)) < 0
-				? err_set(e, ENOMEM, "files")
-				: 0;
+			return json_array_append_new(files, json_string(path)) < 0 ? -ENOMEM : 1;
+	}
+	return 0;
+}
+
+/* The names in COMPOSE_FILE, as -f would have them. */
+static int listed_files(const char *list, const char *separator, const char *cwd, json_t *files)
+{
+	size_t len = separator && *separator ? strlen(separator) : 1;
+	for (const char *next; list; list = next ? next + len : NULL) {
+		next = strstr(list, separator && *separator ? separator : ":");
+		auto_free char *name = next ? strndup(list, (size_t)(next - list)) : strdup(list);
+		if (!name)
+			return -ENOMEM;
+		if (!*name)
+			continue;
+		json_t *file = strcmp(name, "-") == 0 ? json_string("-") : absolute(cwd, name);
+		if (json_array_append_new(files, file) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static const char *env_value(char *const *env, const char *key)
+{
+	const char *value = NULL;
+	for (; env && *env && !value; env++)
+		value = text_env_value(*env, key);
+	return value;
+}
+
+/* Without -f: COMPOSE_FILE, or what lies in the directory or above it, as people start compose from anywhere in there. */
+static int default_files(const char *cwd, char *const *env, json_t *files, bool need_file, struct err *e)
+{
+	const char *list = env_value(env, "COMPOSE_FILE");
+	int r = list && *list ? listed_files(list, env_value(env, "COMPOSE_PATH_SEPARATOR"), cwd, files) : 0;
+	if (r < 0 || json_array_size(files) > 0)
+		return r < 0 ? err_set(e, -r, "COMPOSE_FILE") : 0;
+	for (size_t len = strlen(cwd);; len--) {
+		if (cwd[len] != '/' && cwd[len] != '\0')
+			continue;
+		r = add_present(cwd, len > 1 ? len : 0, names, files);
+		if (r > 0)
+			r = add_present(cwd, len > 1 ? len : 0, override_names, files);
+		if (r < 0)
+			return err_set(e, -r, "files");
+		if (json_array_size(files) > 0)
+			return 0;
+		if (len == 0)
+			break;
 	}
 	if (!need_file)
 		return 0;
 	return err_say(e, ENOENT,
 		"no configuration file provided: not found (looked for compose.yaml, compose.yml, "
-		"docker-compose.yaml and docker-compose.yml in %s)",
+		"docker-compose.yaml and docker-compose.yml in %s and above it)",
 		cwd);
 }
 
@@ -98,7 +149,10 @@ json_t *project_body(const struct args *o, const char *cwd, char *const *env, co
 			e, EINVAL, "a file name, project name or service is too long or not UTF-8 text");
 		return NULL;
 	}
-	int r = json_array_size(files) == 0 ? default_file(cwd, files, need_file, e) : 0;
+	int r = json_array_size(files) == 0
+		? default_files(dir ? json_string_value(json_object_get(body, "ProjectDirectory")) : cwd, env,
+			  files, need_file, e)
+		: 0;
 	if (r == 0 && stdin_text && json_object_set_new(body, "Stdin", json_string(stdin_text)) < 0)
 		r = err_say(e, EINVAL, "standard input is not UTF-8 text");
 	if (r == 0)

@@ -13,8 +13,8 @@
 #include "cli/args.h"
 
 /* The body of POST /berth/projects/up and config; files and directories made absolute against cwd. stdin_text is the
- * document of "-f -" or NULL. Without -f the first of compose.yaml, compose.yml, docker-compose.yaml,
- * docker-compose.yml in cwd: -ENOENT when there is none and need_file is set. */
+ * document of "-f -" or NULL. Without -f COMPOSE_FILE, or the first of compose.yaml, compose.yml, docker-compose.yaml,
+ * docker-compose.yml in cwd or above it and its override file: -ENOENT when there is none and need_file is set. */
 json_t *project_body(const struct args *o, const char *cwd, char *const *env, const char *stdin_text,
 	bool need_file, struct err *e);
 

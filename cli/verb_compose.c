@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "cli/api.h"
+#include "cli/config_print.h"
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/project.h"
@@ -156,12 +157,11 @@ int verb_config(const struct cli *cli, const struct args *o)
 	struct err e;
 	auto_(json) json_t *answer = NULL;
 	auto_(json) json_t *body = body_of(o, true, &e);
-	if (!body || api_call(cli, "POST", "/berth/projects/config", body, &answer, &e) < 0)
+	if (!body || config_ask(o, body, &e) < 0 ||
+		api_call(cli, "POST", "/berth/projects/config", body, &answer, &e) < 0)
 		return output_error(&e, 1);
-	auto_free char *text = answer ? json_dumps(answer, JSON_INDENT(2)) : NULL;
-	if (text && !option_bool(o, "quiet"))
-		(void)puts(text);
-	return 0;
+	print_warnings(json_object_get(answer, "Warnings"));
+	return config_print(o, answer, &e) < 0 ? output_error(&e, 1) : 0;
 }
 
 #define PROJECT_OPTIONS                                                                                      \
@@ -199,7 +199,7 @@ const struct option_def *config_options(void)
 {
 	static const struct option_def table[] = {
 		PROJECT_OPTIONS,
-		{ 'q', "quiet", OPT_BOOL, "Only check, print nothing" },
+		CONFIG_OPTIONS,
 		{ 0, NULL, OPT_BOOL, NULL },
 	};
 	return table;

@@ -75,6 +75,7 @@ static int parse_request(const json_t *request, struct arena *a, struct compose_
 		r = text(request, "Name", &out->name, e);
 	if (r == 0)
 		r = text(request, "Stdin", &out->stdin_text, e);
+	out->canonical = json_is_true(json_object_get(request, "Canonical"));
 	if (out->stdin_text)
 		out->stdin_len = strlen(out->stdin_text);
 	return r < 0 ? r : environment(request, a, &out->env, e);
@@ -93,6 +94,8 @@ int project_load(const json_t *request, int out_fd, struct err *e)
 	if (failed < 0)
 		return failed;
 	auto_(json) json_t *model = compose_to_json(project);
+	if (project->document && json_object_set(model, "Document", project->document) < 0)
+		return err_set(e, ENOMEM, "write the project's model");
 	auto_free char *bytes = model ? json_dumps(model, JSON_COMPACT) : NULL;
 	if (!bytes)
 		return err_set(e, ENOMEM, "write the project's model");

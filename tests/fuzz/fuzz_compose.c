@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "cli/yaml.h"
 #include "supervisor/compose/compose.h"
 #include "supervisor/compose/envfile.h"
 
@@ -54,10 +55,11 @@ static void check_canonical(const struct compose_project *p)
 {
 	struct compose_project *again;
 	struct err e = { 0 };
-	char *text = json_dumps(p->document, JSON_COMPACT);
-	if (!text)
+	auto_(buf) struct buf yaml = { 0 };
+	if (yaml_write(p->document, &yaml) < 0)
 		abort();
-	bool big = strlen(text) > COMPOSE_MAX_BYTES;
+	const char *text = yaml.data;
+	bool big = yaml.len > COMPOSE_MAX_BYTES;
 	if (!big && p->n_services > 0 && load(text, strlen(text), NULL, &again, &e) == 0) {
 		if (!json_equal(again->document, p->document))
 			abort();
@@ -69,7 +71,6 @@ static void check_canonical(const struct compose_project *p)
 		(void)fprintf(stderr, "%s\n%s\n", text, e.text);
 		abort();
 	}
-	free(text);
 }
 
 static void fuzz_project(const char *text, size_t len, const char *second)

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/path.h"
+#include "cli/yaml.h"
 #include "supervisor/compose/compose.h"
 
 #define FILES_MAX 6
@@ -66,20 +67,22 @@ static char *with_dir(const char *text)
 
 static const char *const env[] = { "HOME=/home/me", "SET=set", "BOTH=client", NULL };
 
-/* The canonical document is a compose file of its own, for the same project. */
+/* The canonical document, as `config` prints it, is a compose file of its own, for the same project. */
 static void check_again(const struct compose_project *c, const char *text)
 {
+	auto_(buf) struct buf yaml = { 0 };
+	assert_int_equal(yaml_write(c->document, &yaml), 0);
 	static const char *const files[] = { "-", NULL };
 	const struct compose_request req = { .files = files,
-		.stdin_text = text,
-		.stdin_len = strlen(text),
+		.stdin_text = yaml.data,
+		.stdin_len = yaml.len,
 		.project_directory = dir,
 		.env = env,
 		.canonical = true };
 	auto_(compose) struct compose_project *again = NULL;
 	struct err e = { 0 };
 	if (compose_load(&req, &again, &e) < 0)
-		fail_msg("%s\nagain: %s", text, e.text);
+		fail_msg("%s\nagain: %s", yaml.data, e.text);
 	auto_free char *text_again = json_dumps(again->document, JSON_COMPACT);
 	assert_string_equal(text_again, text);
 	assert_string_equal(again->name, c->name);
