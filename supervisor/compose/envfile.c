@@ -81,19 +81,27 @@ static int end_of_quoted(struct cursor *c)
 	return 0;
 }
 
+/* As it stands, but for \' */
 static int read_single_quoted(struct cursor *c, const char **out)
 {
-	const char *start = ++c->p;
-	const char *close = memchr(start, '\'', (size_t)(c->end - start));
-	if (!close)
+	auto_(buf) struct buf text = { 0 };
+	int lines = 0, r = 0;
+	for (c->p++; c->p < c->end && *c->p != '\'' && r == 0; c->p++) {
+		lines += *c->p == '\n';
+		if (*c->p == '\\' && c->p + 1 < c->end && c->p[1] == '\'')
+			c->p++;
+		r = buf_add(&text, c->p, 1);
+	}
+	if (r < 0)
+		return fail_memory(c);
+	if (c->p >= c->end)
 		return fail(c, "a ' without its closing '");
-	*out = arena_strndup(c->arena, start, (size_t)(close - start));
+	c->p++;
+	*out = arena_strdup(c->arena, text.data ? text.data : "");
 	if (!*out)
 		return fail_memory(c);
-	c->p = close + 1;
-	int r = end_of_quoted(c);
-	for (const char *s = start; r == 0 && s < close; s++)
-		c->line += *s == '\n';
+	r = end_of_quoted(c);
+	c->line += r == 0 ? lines : 0;
 	return r;
 }
 

@@ -2,7 +2,7 @@
  * envfile - files of variables: .env, --env-file, and a service's env_file.
  *
  * Source:  the Compose specification, "env_file": VAR[=[VAL]] by line, # comments (inline only behind a blank),
- *          '...' literal (may span lines), "..." with \n \r \t \\ \" \$ and variables, unquoted trimmed with variables;
+ *          '...' literal but for \' (may span lines), "..." with \n \r \t \\ \" \$ and variables, unquoted trimmed with variables;
  *          "export " in front is dropped. The raw form takes lines as they are and knows no quotes.
  * Errors:  -EINVAL with "app.env:3: ..."; -ENOMEM; what the callback answers.
  */

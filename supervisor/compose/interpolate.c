@@ -65,17 +65,14 @@ static size_t name_length(const char *s)
 	return n;
 }
 
-/* s stands behind "${": the '}' that ends it, past nested expressions; NULL when there is none. */
+/* s stands behind "${": the '}' that ends it, past nested expressions and braces; NULL when there is none. */
 static const char *closing(const char *s)
 {
 	int open = 1;
 	for (; *s; s++) {
-		if (s[0] == '$' && (s[1] == '{' || s[1] == '$')) {
-			open += s[1] == '{';
-			s++;
-		} else if (*s == '}' && --open == 0) {
+		open += *s == '{';
+		if (*s == '}' && --open == 0)
 			return s;
-		}
 	}
 	return NULL;
 }

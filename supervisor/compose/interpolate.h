@@ -3,7 +3,7 @@
  *
  * Source:  the Compose specification, "Interpolation"; :+ and + as compose-go has them. d, e and r may hold further
  *          expressions and are looked at only when they are used, as a shell does. Any other "$x" stays as it is;
- *          "${" that is not of this form is an error, never guessed at. What a variable holds is not expanded again.
+ *          "${" that is not of this form is an error, never guessed at. Braces inside of it come in pairs ("${V:-{}}"). What a variable holds is not expanded again.
  * Errors:  -EINVAL with the reason alone (the caller knows the place), -ERANGE past the size limits, -ENOMEM.
  */
 #ifndef COMPOSE_INTERPOLATE_H

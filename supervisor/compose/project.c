@@ -161,7 +161,7 @@ static int check_services(struct load *l, const struct node *document)
 static void tell_unset(void *cookie, const char *name)
 {
 	struct load *l = cookie;
-	(void)load_warn(l, l->at, "variable %.80s is not set and is replaced by nothing",
+	(void)load_warn(l, l->at, "The \"%.80s\" variable is not set. Defaulting to a blank string.",
 		name); /* only memory can fail */
 }
 

@@ -1,5 +1,6 @@
 #include "supervisor/compose/select.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -44,6 +45,32 @@ static int activate(struct selection *s, const char *name)
 static const struct node *profiles_of(const struct candidate *c)
 {
 	return node_get(c->entry->value, "profiles");
+}
+
+static bool is_profile_name(const char *s)
+{
+	for (const char *p = s; *p; p++)
+		if (!isalnum((unsigned char)*p) && (p == s || !strchr("_.-", *p)))
+			return false;
+	return *s;
+}
+
+static int check_profiles(struct selection *s)
+{
+	struct load *l = s->l;
+	int r = 0;
+	for (size_t i = 0; i < s->n && load_goes_on(r); i++) {
+		const struct node *profiles = profiles_of(&s->all[i]);
+		size_t outer = load_enter(l, s->all[i].entry->key);
+		(void)load_enter(l, "profiles");
+		for (size_t j = 0; profiles && j < profiles->n && load_goes_on(r); j++)
+			if (!is_profile_name(profiles->items[j]->text))
+				r = load_fail(l, profiles->items[j],
+					"\"%.80s\" must match [a-zA-Z0-9][a-zA-Z0-9_.-]*",
+					profiles->items[j]->text);
+		load_leave(l, outer);
+	}
+	return load_goes_on(r) ? 0 : r;
 }
 
 static bool is_enabled(const struct selection *s, const struct candidate *c)
@@ -240,6 +267,8 @@ int select_services(struct load *l)
 	if (r == 0)
 		r = choose(&s);
 	size_t mark = load_enter(l, "services");
+	if (r == 0)
+		r = check_profiles(&s);
 	if (r == 0)
 		r = build_wanted(&s);
 	if (r == 0 && l->n_errors == 0)

@@ -505,7 +505,7 @@ static void test_warnings(void **state)
 			&p, &e),
 		0);
 	static const char *const want[] = {
-		"compose.yaml:7: variable NOTSET is not set and is replaced by nothing",
+		"compose.yaml:7: The \"NOTSET\" variable is not set. Defaulting to a blank string.",
 		"compose.yaml:1: version: ignored: it is obsolete and chooses nothing",
 		"compose.yaml:4: services.a.build: ignored: images are not built here",
 		"compose.yaml:6: services.a.restart: without quotes no is a boolean to YAML; taken as \"no\"",

@@ -430,6 +430,10 @@ static void test_profiles(void **state)
 		"services:\n" S("d", ", profiles: [debug], depends_on: [e]") S("e", ", profiles: [debug]"),
 		named_d, "e d");
 	check_order(p, "services:\n" S("a", ", profiles: [x]"), none, "");
+	check_order(p, "services:\n" S("a", "") S("b", ", profiles: [ok, a b, -x, '', x.y_z-1]"), none,
+		"f.yaml:3:36: services.b.profiles: \"a b\" must match [a-zA-Z0-9][a-zA-Z0-9_.-]*\n"
+		"f.yaml:3:41: services.b.profiles: \"-x\" must match [a-zA-Z0-9][a-zA-Z0-9_.-]*\n"
+		"f.yaml:3:45: services.b.profiles: \"\" must match [a-zA-Z0-9][a-zA-Z0-9_.-]*");
 
 	struct err e;
 	auto_(compose) struct compose_project *c = NULL;
