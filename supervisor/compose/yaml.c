@@ -7,6 +7,7 @@
 struct anchor {
 	const char *name;
 	struct node *node; /* NULL while it is still being read: an alias to it would hold itself */
+	size_t height;	   /* of the node */
 };
 
 struct reader {
@@ -107,6 +108,16 @@ static int anchor_begin(struct reader *r, const char *name, yaml_mark_t mark, st
 	return a->name ? 0 : fail_memory(r);
 }
 
+static size_t height_of(const struct node *n)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < n->n; i++) {
+		size_t h = height_of(n->kind == NODE_LIST ? n->items[i] : n->entries[i].value);
+		most = h > most ? h : most;
+	}
+	return most + 1;
+}
+
 static int read_alias(struct reader *r, const yaml_event_t *ev, struct node **out)
 {
 	const char *name = (const char *)ev->data.alias.anchor;
@@ -115,6 +126,8 @@ static int read_alias(struct reader *r, const yaml_event_t *ev, struct node **ou
 			continue;
 		if (!r->anchors[i].node)
 			return fail(r, ev->start_mark, "this alias contains itself");
+		if (r->depth + r->anchors[i].height > YAML_MAX_DEPTH)
+			return fail(r, ev->start_mark, "nested too deeply");
 		int rc = node_clone(r->arena, r->anchors[i].node, &r->budget, out);
 		if (rc == -ERANGE)
 			return fail(
@@ -324,8 +337,10 @@ static int read_node(struct reader *r, const yaml_event_t *ev, struct node **out
 	r->depth--;
 	if (rc < 0)
 		return rc;
-	if (anchor)
+	if (anchor) {
 		anchor->node = n;
+		anchor->height = height_of(n);
+	}
 	*out = n;
 	return 0;
 }

@@ -138,6 +138,16 @@ static void test_yaml_hostile(void **state)
 	repeat(&b, "- ", 100000);
 	check_yaml(b.data, b.len, "f:1:129: nested too deeply");
 
+	buf_reset(&b); /* each alias adds the depth of the one before */
+	assert_int_equal(buf_puts(&b, "a0: &a0 x\n"), 0);
+	for (int i = 1; i < 1000; i++) {
+		assert_int_equal(buf_printf(&b, "a%d: &a%d ", i, i), 0);
+		repeat(&b, "[", 30);
+		assert_int_equal(buf_printf(&b, "*a%d", i - 1), 0);
+		repeat(&b, "]", 30);
+		assert_int_equal(buf_puts(&b, "\n"), 0);
+	}
+	check_yaml(b.data, b.len, "f:4:39: nested too deeply");
 	buf_reset(&b); /* a billion laughs */
 	assert_int_equal(buf_puts(&b, "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"), 0);
 	for (int i = 1; i < 10; i++) {
