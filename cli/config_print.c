@@ -28,23 +28,28 @@ int config_ask(const struct args *o, json_t *body, struct err *e)
 
 /* ---- lists of names ---- */
 
+static json_t *services_of(const json_t *answer)
+{
+	return json_object_get(json_object_get(answer, "Document"), "services");
+}
+
 static int print_services(const json_t *answer, struct buf *out)
 {
+	const char *name;
 	json_t *service;
-	size_t i;
 	int r = 0;
-	json_array_foreach (json_object_get(answer, "Services"), i, service)
-		r = r < 0 ? r : buf_printf(out, "%s\n", text_at(service, "Name"));
+	json_object_foreach (services_of(answer), name, service)
+		r = r < 0 ? r : buf_printf(out, "%s\n", name);
 	return r;
 }
 
 static int print_images(const json_t *answer, struct buf *out)
 {
+	const char *name;
 	json_t *service;
-	size_t i;
 	int r = 0;
-	json_array_foreach (json_object_get(answer, "Services"), i, service)
-		r = r < 0 ? r : buf_printf(out, "%s\n", text_at(json_object_get(service, "Body"), "Image"));
+	json_object_foreach (services_of(answer), name, service)
+		r = r < 0 ? r : buf_printf(out, "%s\n", text_at(service, "image"));
 	return r;
 }
 
@@ -66,7 +71,7 @@ static int print_profiles(const json_t *answer, struct buf *out)
 	const char *name, *best;
 	size_t i;
 	int r = 0;
-	json_object_foreach (json_object_get(json_object_get(answer, "Document"), "services"), name, service)
+	json_object_foreach (services_of(answer), name, service)
 		json_array_foreach (json_object_get(service, "profiles"), i, profile)
 			if (json_object_set_new(all, json_string_value(profile), json_null()) < 0)
 				return -ENOMEM;
@@ -91,15 +96,21 @@ static bool is_in_list(const char *list, const char *name)
 	return false;
 }
 
+/* Of several containers of one service the first. */
 static int print_hashes(const json_t *answer, const char *list, struct buf *out)
 {
+	auto_(json) json_t *said = json_object();
 	json_t *service;
 	size_t i;
 	int r = 0;
-	json_array_foreach (json_object_get(answer, "Services"), i, service)
-		if (r == 0 && is_in_list(list, text_at(service, "Name")))
-			r = buf_printf(
-				out, "%s %s\n", text_at(service, "Name"), text_at(service, "ConfigHash"));
+	json_array_foreach (json_object_get(answer, "Services"), i, service) {
+		const char *name = text_at(service, "Name");
+		if (r < 0 || !is_in_list(list, name) || json_object_get(said, name))
+			continue;
+		r = json_object_set_new(said, name, json_true()) < 0 ? -ENOMEM : 0;
+		if (r == 0)
+			r = buf_printf(out, "%s %s\n", name, text_at(service, "ConfigHash"));
+	}
 	return r;
 }
 

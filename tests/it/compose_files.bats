@@ -50,7 +50,7 @@ teardown() {
 	[ "$(cut -c -21 err)" = "WARNING: no networks:" ] || { cat err; return 1; }
 	timeout 20 berth config -f once.yaml > twice.yaml
 	diff once.yaml twice.yaml
-	[ "$(berth config --services)" = "$(printf 'db\nweb')" ]
+	[ "$(berth config --services)" = "$(printf 'web\ndb')" ]
 	[ "$(berth config --volumes)" = data ]
 	[ "$(berth config --images | sort -u)" = "dir:$ROOT" ]
 	grep -qx '  web:' once.yaml

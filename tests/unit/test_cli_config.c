@@ -83,10 +83,10 @@ static void check_print(char *const *argv, const char *want)
 {
 	static const struct option_def table[] = { CONFIG_OPTIONS, { 0, NULL, OPT_BOOL, NULL } };
 	static const char answer_text[] =
-		"{\"Services\": [{\"Name\": \"db\", \"ConfigHash\": \"h1\", \"Body\": {\"Image\": \"dir:/db\"}},"
-		"{\"Name\": \"web\", \"ConfigHash\": \"h2\", \"Body\": {\"Image\": \"dir:/web\"}}],"
+		"{\"Services\": [{\"Name\": \"db\", \"ConfigHash\": \"h1\"}, {\"Name\": \"db\", \"ConfigHash\": \"h1\"},"
+		"{\"Name\": \"web\", \"ConfigHash\": \"h2\"}],"
 		"\"Volumes\": [{\"Key\": \"data\", \"Name\": \"x_data\"}],"
-		"\"Document\": {\"name\": \"x\", \"services\": {\"web\": {\"profiles\": [\"z\", \"b\"]}, \"db\": {\"profiles\": [\"b\"]}}}}";
+		"\"Document\": {\"name\": \"x\", \"services\": {\"web\": {\"image\": \"dir:/web\", \"profiles\": [\"z\", \"b\"]}, \"db\": {\"image\": \"dir:/db\", \"profiles\": [\"b\"]}}}}";
 	char path[] = "/tmp/config-test-XXXXXX", got[1000] = "";
 	int argc = 0, fd = mkstemp(path);
 	struct args o = { 0 };
@@ -114,18 +114,18 @@ static void check_print(char *const *argv, const char *want)
 static void test_print(void **state)
 {
 	(void)state;
-	check_print(WITH("--services"), "db\nweb\n");
+	check_print(WITH("--services"), "web\ndb\n");
 	check_print(WITH("--volumes"), "data\n");
-	check_print(WITH("--images"), "dir:/db\ndir:/web\n");
+	check_print(WITH("--images"), "dir:/web\ndir:/db\n");
 	check_print(WITH("--profiles"), "b\nz\n");
 	check_print(WITH("--hash", "*"), "db h1\nweb h2\n");
 	check_print(WITH("--hash", "x,web"), "web h2\n");
 	check_print(WITH("-q"), "");
 	check_print(WITH("--format", "toml"), "unsupported format \"toml\": yaml or json");
 	check_print(WITH(),
-		"name: x\nservices:\n  web:\n    profiles:\n      - z\n      - b\n  db:\n    profiles:\n      - b\n");
+		"name: x\nservices:\n  web:\n    image: dir:/web\n    profiles:\n      - z\n      - b\n  db:\n    image: dir:/db\n    profiles:\n      - b\n");
 	check_print(WITH("--format", "json", "-q"), "");
-	check_print(WITH("--format", "json", "--services"), "db\nweb\n");
+	check_print(WITH("--format", "json", "--services"), "web\ndb\n");
 }
 
 int main(void)
