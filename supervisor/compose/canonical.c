@@ -81,6 +81,14 @@ static int absolute_file(struct writer *w, const struct node *v, const char **te
 	return absolute_behind(w->l, v, "", text);
 }
 
+/* The directory that a volume of the local driver is. */
+static int absolute_device(struct writer *w, const struct node *v, const char **text)
+{
+	const struct node *o = node_get(w->map, "o");
+	bool bind = o && o->kind == NODE_SCALAR && strstr(o->text, "bind") && node_get(w->map, "device") == v;
+	return bind ? absolute_behind(w->l, v, "", text) : 0;
+}
+
 static const struct {
 	const char *way;
 	int (*absolute)(struct writer *w, const struct node *v, const char **text);
@@ -90,10 +98,27 @@ static const struct {
 	{ "services.*.security_opt", absolute_security },
 	{ "services.*.label_file", absolute_file },
 	{ "services.*.label_file.path", absolute_file },
+	{ "volumes.*.driver_opts.*", absolute_device },
 	{ "configs.*.file", absolute_file },
 	{ "secrets.*.file", absolute_file },
 	{ "x-berth-images.*", absolute_image },
 };
+
+/* Keys whose values are words also when they consist of digits. */
+static service_handler *const word_handlers[] = { service_apply_text, service_apply_bytes, process_user,
+	process_hostname, process_container_name };
+
+/* A whole number where one is meant: written without quotes, or the key takes nothing else. */
+static bool is_count(const struct key *k, const struct node *v, int64_t *n)
+{
+	if (k && k->apply == service_apply_int)
+		return text_parse_int(v->text, k->min, k->max, n) == 0;
+	for (size_t i = 0; k && i < ARRAY_LEN(word_handlers); i++)
+		if (k->apply == word_handlers[i])
+			return false;
+	bool decimal = v->plain && isdigit((unsigned char)*v->text) && (*v->text != '0' || !v->text[1]);
+	return decimal && text_parse_int(v->text, 0, INT64_MAX, n) == 0;
+}
 
 /* The values were understood once already, so that these cannot fail but for memory. */
 static int write_word(struct writer *w, const struct key *k, const struct node *v, json_t **out)
@@ -105,12 +130,13 @@ static int write_word(struct writer *w, const struct key *k, const struct node *
 		if (r < 0)
 			return r;
 	}
-	bool pair = k && k->shape == SHAPE_PAIRS, word = k && k->apply;
+	/* what stands in lists and pairs is text */
+	bool listed = k && k->shape != SHAPE_SCALAR && k->shape != SHAPE_FREE, word = k && k->apply;
 	if (k && k->apply == service_apply_bool) {
 		*out = json_boolean(strchr("tTyY", *text) || strcasecmp(text, "on") == 0);
-	} else if (!pair && !word && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)) {
+	} else if (!listed && !word && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)) {
 		*out = json_boolean(*text == 't');
-	} else if (k && k->apply == service_apply_int && value_int(w->l, v, k->min, k->max, &n) == 0) {
+	} else if (!listed && is_count(k, v, &n)) {
 		*out = json_integer(n);
 	} else if (k && k->apply == service_apply_bytes && value_bytes(w->l, v, &n) == 0) {
 		char digits[32];

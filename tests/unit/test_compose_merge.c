@@ -176,6 +176,10 @@ static void test_merge(void **state)
 			  { "one", "X=1\nY=1\n" }, { "two", "X=2\nZ=2\n" } },
 			IS(",\"environment\":{\"X\":\"1\",\"Y\":\"1\",\"Z\":\"2\"}") },
 		/* numbers and switches in their own form */
+		{ { { "-f a",
+			  A(", user: 1000, hostname: '5', pids_limit: 7, oom_score_adj: '-5', cpus: 0.5, labels: {x: 5}") } },
+			IS(",\"user\":\"1000\",\"hostname\":\"5\",\"pids_limit\":7,\"oom_score_adj\":-5,\"cpus\":\"0.5\","
+			   "\"labels\":{\"x\":\"5\"}") },
 		{ { { "-f a", A(", mem_limit: 64m, init: yes, mem_swappiness: '5'") },
 			  { "-f b", OVER("mem_limit: 1gb, deploy: {resources: {limits: {cpus: 0.5}}}") } },
 			IS(",\"mem_limit\":\"1073741824\",\"init\":true,\"mem_swappiness\":5,"
@@ -188,8 +192,8 @@ static void test_merge(void **state)
 		/* ulimits: both forms, the later one */
 		{ { { "-f a", A(", ulimits: {nofile: 5, nproc: {soft: 1, hard: 2}}") },
 			  { "-f b", OVER("ulimits: {nofile: {soft: 1, hard: 3}, nproc: {hard: 4}}") } },
-			IS(",\"ulimits\":{\"nofile\":{\"soft\":\"1\",\"hard\":\"3\"},"
-			   "\"nproc\":{\"soft\":\"1\",\"hard\":\"4\"}}") },
+			IS(",\"ulimits\":{\"nofile\":{\"soft\":1,\"hard\":3},"
+			   "\"nproc\":{\"soft\":1,\"hard\":4}}") },
 		/* another driver has other options */
 		{ { { "-f a", A(", logging: {driver: local, options: {max-size: 1m}}") },
 			  { "-f b", OVER("logging: {options: {max-file: 3}}") } },
