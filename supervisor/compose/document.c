@@ -7,21 +7,36 @@
 int document_read(struct load *l, struct document *d)
 {
 	int r = files_parse(l, &d->file, &d->tree);
-	if (r == 0)
-		node_set_origin(d->tree, &d->origin);
-	return r;
+	if (r < 0)
+		return r;
+	size_t n = node_set_origin(d->tree, &d->origin);
+	if (n > l->budget)
+		return err_say(l->err, EFBIG, "%s: too much in all files together", d->file.name);
+	l->budget -= n;
+	return 0;
+}
+
+/* What is too large ends the walk: the others would be too. */
+static int fail_size(struct load *l, const struct node *at, const char *text)
+{
+	int r = load_fail(l, at, "%s", text);
+	return r == -ENOMEM ? r : -E2BIG;
 }
 
 int document_read_for(struct load *l, const struct node *at, struct document *d)
 {
 	struct err why, *err = l->err;
-	if (l->n_files++ == LOAD_MAX_FILES)
-		return load_fail(l, at, "more than %d files by extends and include", LOAD_MAX_FILES);
+	if (l->n_files++ == LOAD_MAX_FILES) {
+		(void)err_say(&why, EFBIG, "more than %d files by extends and include", LOAD_MAX_FILES);
+		return fail_size(l, at, why.text);
+	}
 	l->err = &why;
 	int r = document_read(l, d);
 	l->err = err;
 	if (r == -ENOMEM)
 		return load_fail_memory(l);
+	if (r == -EFBIG)
+		return fail_size(l, at, why.text);
 	return r < 0 ? load_fail(l, at, "%s", why.text) : 0;
 }
 

@@ -197,6 +197,10 @@ int files_parse(struct load *l, const struct file *f, struct node **out)
 		data = text.data ? text.data : "";
 		len = text.len;
 	}
+	l->n_bytes += len;
+	if (l->n_bytes > LOAD_MAX_BYTES)
+		return err_say(l->err, EFBIG, "%s: more than %d MiB in all files together", f->name,
+			LOAD_MAX_BYTES / (1024 * 1024));
 	int r = yaml_load(l->arena, f->name, data, len, out, l->err);
 	if (r < 0)
 		return r;

@@ -13,8 +13,9 @@
 #include "supervisor/compose/node.h"
 
 #define LOAD_MAX_ERRORS 10
-#define LOAD_MAX_FILES	256    /* by extends and include */
-#define LOAD_MAX_NODES	300000 /* copied for extends */
+#define LOAD_MAX_FILES	256		  /* by extends and include */
+#define LOAD_MAX_NODES	300000		  /* of all files, and copied for extends */
+#define LOAD_MAX_BYTES	(8 * 1024 * 1024) /* of all files */
 
 struct service; /* the service being built, service.h */
 
@@ -25,7 +26,8 @@ struct load {
 	struct err *err;
 	const char *dir;  /* the project's directory */
 	struct vars vars; /* the client's environment and .env */
-	size_t budget;	  /* nodes that may still be copied */
+	size_t budget;	  /* nodes that may still be read or copied */
+	size_t n_bytes;	  /* of all files so far */
 	size_t n_files;	  /* read on behalf of extends and include */
 	struct interpolate in;
 	struct buf errors;

@@ -131,11 +131,14 @@ bool node_equal(const struct node *a, const struct node *b)
 	return true;
 }
 
-void node_set_origin(struct node *tree, const struct origin *origin)
+size_t node_set_origin(struct node *tree, const struct origin *origin)
 {
+	size_t n = 1;
 	tree->origin = origin;
 	for (size_t i = 0; i < tree->n; i++)
-		node_set_origin(tree->kind == NODE_LIST ? tree->items[i] : tree->entries[i].value, origin);
+		n += node_set_origin(
+			tree->kind == NODE_LIST ? tree->items[i] : tree->entries[i].value, origin);
+	return n;
 }
 
 int node_clone(struct arena *a, const struct node *n, size_t *budget, struct node **out)

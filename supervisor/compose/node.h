@@ -63,7 +63,8 @@ struct node *node_get(const struct node *map, const char *key);
 void node_remove(struct node *map, size_t index);
 /* Do two values say the same? The order of a mapping's keys does not matter, the directory of its words does. */
 bool node_equal(const struct node *a, const struct node *b);
-void node_set_origin(struct node *tree, const struct origin *origin);
+/* Answers with the number of nodes. */
+size_t node_set_origin(struct node *tree, const struct origin *origin);
 /* A deep copy; *budget counts nodes down and -ERANGE says that it ran out. */
 int node_clone(struct arena *a, const struct node *n, size_t *budget, struct node **out);
 

@@ -403,7 +403,34 @@ static void test_extends_limits(void **state)
 	for (int i = 0; i < 900; i++)
 		assert_int_equal(buf_printf(&text, "  s%d: {extends: big}\n", i), 0);
 	assert_true(check(&(struct row){ { { "-f f", text.data } },
-		"f:4079:8: services.s74.extends: the document is too large once its services are extended" }));
+		"f:4078:8: services.s73.extends: the document is too large once its services are extended" }));
+}
+
+/* Each of the files is small enough, all together are not. */
+static void test_size_limits(void **state)
+{
+	(void)state;
+	auto_(buf) struct buf nodes = { 0 }, bytes = { 0 }, list = { 0 };
+	assert_int_equal(buf_puts(&nodes, "services: {}\nx-n:\n"), 0);
+	for (int i = 0; i < 4000; i++)
+		assert_int_equal(
+			buf_puts(&nodes, " - [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]\n"), 0);
+	assert_int_equal(buf_puts(&bytes, "services: {}\n"), 0);
+	for (int i = 0; i < 30000; i++)
+		assert_int_equal(buf_puts(&bytes, "# some thirty letters in a line\n"), 0);
+	assert_true(check(&(struct row){
+		{ { "-f f",
+			  "include: [a, {path: a, project_directory: /x}, {path: a, project_directory: /y}, "
+			  "{path: a, project_directory: /z}]\n" },
+			{ "a", nodes.data } },
+		"f:1:89: include[3]: a: too much in all files together" }));
+	assert_int_equal(buf_puts(&list, "include:\n"), 0);
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(buf_printf(&list, "  - a\n"), 0);
+	assert_true(check(&(struct row){ { { "-f f", list.data }, { "a", bytes.data } },
+		"f:10:5: include[8]: a: more than 8 MiB in all files together" }));
+	assert_true(check(&(struct row){ { { "-f f", list.data }, { "a", "services: {}\n" } },
+		"f:258:5: include[256]: more than 256 files by extends and include" }));
 }
 
 /* ---- include ---- */
@@ -495,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_extends),
 		cmocka_unit_test(test_extends_limits),
+		cmocka_unit_test(test_size_limits),
 		cmocka_unit_test(test_include),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
