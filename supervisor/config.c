@@ -174,6 +174,8 @@ static int read_body(const json_t *body, struct config *c, struct err *e)
 	if (r == 0)
 		r = config_read_mounts(body, host, c, e);
 	if (r == 0)
+		r = config_read_files(body, c, e);
+	if (r == 0)
 		r = read_endpoints(body, c, e);
 	if (r == 0 && network_disabled)
 		c->ns[SPEC_NS_NET].mode = CONFIG_NS_NONE;

@@ -10,6 +10,7 @@
  *          its texts. What Docker has no word for stands in a member "Berth":
  *            {"Upper": "disk"|"tmpfs", "Root": "overlay"|"shared",
  *             "UserMaps": {"Uid": [{"ContainerID", "HostID", "Size"}], "Gid": [...]},
+ *             "Files": [{"Target", "Source" or "Content", "Uid", "Gid", "Mode"}]  made for each start, read-only inside
  *             "StopGraceNs": integer                     compose's exact stop_grace_period
  *             "Oci": {"Id": "x", "Spec": "config.json"}  what runs is exactly this; Docker's members only describe it
  *             "Volumes": {"/target": "name"}}            names config_complete() gave to anonymous volumes
@@ -79,6 +80,13 @@ struct config_mount {
 	const char *mode;	      /* inspect's Mode: the option string as given, "" */
 };
 
+/* A file that is made for each start and bound read-only. */
+struct config_file {
+	const char *target;
+	const char *source, *content; /* one of them: the host's file to copy, or the text itself */
+	uint32_t uid, gid, mode;      /* as the container sees them */
+};
+
 struct config_device {
 	const char *host, *container; /* paths */
 	bool read, write, mknod;
@@ -131,6 +139,8 @@ struct config {
 	struct config_mount *mounts; /* binds, mounts, volumes, tmpfs; sorted so that a parent comes before
 					what is in it */
 	size_t n_mounts;
+	struct config_file *files;
+	size_t n_files;
 	struct config_device *devices;
 	size_t n_devices;
 	struct spec_device_rule *device_rules; /* DeviceCgroupRules */

@@ -26,6 +26,8 @@ int config_read_resources(const json_t *host, struct config *c, struct err *e);
 int config_check_resources(const struct config *c, struct err *e);
 /* config_mounts.c: Binds, Mounts, Tmpfs, Volumes, VolumeDriver */
 int config_read_mounts(const json_t *body, const json_t *host, struct config *c, struct err *e);
+/* config_files.c: Berth.Files; mounts were read before */
+int config_read_files(const json_t *body, struct config *c, struct err *e);
 /* config_devices.c: Devices, DeviceCgroupRules */
 int config_read_devices(const json_t *host, struct config *c, struct err *e);
 /* config_berth.c: our extras */

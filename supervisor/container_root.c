@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "image/overlay.h"
 #include "supervisor/config.h"
+#include "supervisor/container_configs.h"
 #include "supervisor/container_volumes.h"
 #include "supervisor/spec_build.h"
 
@@ -109,5 +110,7 @@ int container_root_prepare(void *cookie, int root_fd, struct err *e)
 {
 	const struct container_root *r = cookie;
 	int x = spec_build_check_sources(r->c->config, e);
+	if (x == 0)
+		x = container_configs_write(r->c, e);
 	return x < 0 ? x : container_volumes_copy_up(r->c->engine, r->c->config, root_fd, e);
 }

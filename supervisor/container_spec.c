@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/own.h"
 #include "supervisor/config.h"
+#include "supervisor/container_configs.h"
 #include "supervisor/container_files.h"
 #include "supervisor/container_volumes.h"
 #include "supervisor/spec_build.h"
@@ -28,6 +30,7 @@ int container_spec_build(struct container *c, const struct rootfs *image, struct
 	int r = container_files_write(c, files, e);
 	if (r < 0)
 		return r;
+	auto_free char *configs_dir = c->config->n_files ? container_configs_dir(c) : NULL;
 	struct spec_build_env env = {
 		.id = c->id,
 		.root_path = image->source.root,
@@ -35,11 +38,15 @@ int container_spec_build(struct container *c, const struct rootfs *image, struct
 		.hosts_path = files[0],
 		.hostname_path = files[1],
 		.resolv_conf_path = files[2],
+		.configs_dir = configs_dir,
 		.volume_path = container_volume_path,
 		.container_pid = container_pid,
 		.cookie = c->engine,
 	};
-	r = spec_build(c->config, &env, &c->spec, e);
+	if (c->config->n_files && !configs_dir)
+		r = err_set(e, ENOMEM, "name the files of %.12s", c->id);
+	if (r == 0)
+		r = spec_build(c->config, &env, &c->spec, e);
 	for (int i = 0; i < CONTAINER_FILES; i++)
 		free(files[i]);
 	if (r == 0 && c->console_width && c->config->tty) {

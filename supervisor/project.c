@@ -57,6 +57,20 @@ static int project_by_name(struct project_job *j, struct err *e)
 	return arena_failed(a) ? err_set(e, ENOMEM, "take down %s", name) : 0;
 }
 
+/* Who may look at a project need not know what its secrets are. */
+static void hide_secrets(json_t *model)
+{
+	json_t *service, *file;
+	size_t i, k;
+	json_array_foreach (json_object_get(model, "Services"), i, service) {
+		const json_t *berth = json_object_get(json_object_get(service, "Body"), "Berth");
+		json_array_foreach (json_object_get(berth, "Files"), k, file) {
+			if (json_is_true(json_object_get(file, "Secret")))
+				(void)json_object_del(file, "Content"); /* a copy of a host's file has none */
+		}
+	}
+}
+
 static void carry_out(struct project_job *j)
 {
 	/* What is about to go needs no advice. */
@@ -71,6 +85,7 @@ static void carry_out(struct project_job *j)
 		project_down(j);
 		break;
 	case PROJECT_CONFIG:
+		hide_secrets(j->model);
 		project_end(j, 0, NULL, take_ptr(&j->model));
 		break;
 	}

@@ -29,6 +29,7 @@ struct spec_build_env {
 	/* Files made for this container, bound over /etc/hosts, /etc/hostname, /etc/resolv.conf; NULL: not
 	 * bound. */
 	const char *hosts_path, *hostname_path, *resolv_conf_path;
+	const char *configs_dir; /* of the config's files, by number; NULL when it has none */
 	/* The directory of a volume (m->source is its name); the text goes to a. */
 	int (*volume_path)(
 		void *cookie, const struct config_mount *m, struct arena *a, const char **out, struct err *e);

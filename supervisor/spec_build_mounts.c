@@ -242,19 +242,32 @@ static void add_files(const struct spec_build_ctx *x, struct list *l)
 	}
 }
 
+/* They are written when the launch has begun. */
+static void add_configs(const struct spec_build_ctx *x, struct list *l)
+{
+	for (size_t i = 0; x->env->configs_dir && i < x->c->n_files; i++)
+		l->v[l->n++] = (struct spec_mount){ .destination = arena_strdup(x->a, x->c->files[i].target),
+			.type = "bind",
+			.source = arena_printf(x->a, "%s/%zu", x->env->configs_dir, i),
+			.flags = BIND_ALL | MS_RDONLY,
+			.source_is_file = true };
+}
+
 int spec_build_mounts(const struct spec_build_ctx *x, struct err *e)
 {
 	struct spec *s = x->s;
 	bool bundle = x->env->bundle && s->n_mounts;
 	const struct spec_mount *base = bundle ? s->mounts : defaults;
 	size_t n_base = bundle ? s->n_mounts : ARRAY_LEN(defaults);
-	struct list l = { .v = arena_calloc(x->a, n_base + x->c->n_mounts + 4, sizeof(*l.v)) };
+	struct list l = { .v = arena_calloc(
+				  x->a, n_base + x->c->n_mounts + x->c->n_files + 4, sizeof(*l.v)) };
 	if (!l.v)
 		return spec_build_no_memory(e);
 	add_base(x, base, n_base, bundle, &l);
 	int r = add_declared(x, &l, e);
 	if (r < 0)
 		return r;
+	add_configs(x, &l);
 	add_files(x, &l);
 	s->mounts = l.v;
 	s->n_mounts = l.n;

@@ -8,6 +8,7 @@
 /* clang-format off */
 #define LATER(key, what)       { .name = key, .status = KEY_LATER, .words = what }
 #define MEANINGLESS(key, why)  { .name = key, .status = KEY_MEANINGLESS, .words = why }
+#define IGNORED(key)           { .name = key, .status = KEY_IGNORED }
 #define TEXT(key, to)          { .name = key, .apply = service_apply_text, .member = to }
 #define BOOL(key, to)          { .name = key, .apply = service_apply_bool, .member = to }
 #define BYTES(key, to)         { .name = key, .apply = service_apply_bytes, .member = to }
@@ -72,6 +73,10 @@ static const struct key mount_keys[] = {
 };
 
 static const struct key device_keys[] = { READ("source"), READ("target"), READ("permissions"), END };
+
+static const struct key file_keys[] = {
+	READ("source"), READ("target"), READ("uid"), READ("gid"), READ("mode"), END
+};
 
 /* ---- resources ---- */
 
@@ -185,6 +190,10 @@ static const struct key service_keys[] = {
 	{ .name = "tmpfs", .shape = SHAPE_SET, .apply = mounts_tmpfs },
 	{ .name = "devices", .shape = SHAPE_OBJECTS, .sub = device_keys, .unique = "target", .apply = mounts_devices,
 		.normalise = mounts_normalise_device },
+	{ .name = "configs", .shape = SHAPE_OBJECTS, .sub = file_keys, .unique = "target",
+		.normalise = configs_normalise, .complete = configs_complete_config },
+	{ .name = "secrets", .shape = SHAPE_OBJECTS, .sub = file_keys, .unique = "target",
+		.normalise = configs_normalise, .complete = configs_complete_secret },
 	BYTES("shm_size", "HostConfig.ShmSize"),
 	/* resources */
 	BYTES("mem_limit", "HostConfig.Memory"),
@@ -208,8 +217,6 @@ static const struct key service_keys[] = {
 	LATER("links", "networks are"),
 	LATER("external_links", "networks are"),
 	LATER("healthcheck", "health checks are"),
-	LATER("configs", "configs are"),
-	LATER("secrets", "secrets are"),
 	LATER("post_start", "lifecycle hooks are"),
 	LATER("pre_start", "lifecycle hooks are"),
 	LATER("pre_stop", "lifecycle hooks are"),
@@ -250,14 +257,30 @@ static const struct key include_keys[] = {
 	END
 };
 
+static const struct key config_keys[] = {
+	READ("name"), READ("file"), READ("environment"), READ("content"), READ("external"),
+	IGNORED("labels"),
+	MEANINGLESS("template_driver", "it is for a cluster's store"),
+	END
+};
+
+static const struct key secret_keys[] = {
+	READ("name"), READ("file"), READ("environment"), READ("external"),
+	IGNORED("labels"),
+	MEANINGLESS("template_driver", "it is for a cluster's store"),
+	LATER("driver", "drivers of secrets are"),
+	LATER("driver_opts", "drivers of secrets are"),
+	END
+};
+
 static const struct key document_keys[] = {
 	MEANINGLESS("version", "it is obsolete and chooses nothing"),
 	READ("name"),
 	{ .name = "services", .shape = SHAPE_NAMED, .sub = service_keys },
 	{ .name = "volumes", .shape = SHAPE_NAMED, .sub = volume_keys },
 	LATER("networks", "networks are"),
-	LATER("configs", "configs are"),
-	LATER("secrets", "secrets are"),
+	{ .name = "configs", .shape = SHAPE_NAMED, .sub = config_keys },
+	{ .name = "secrets", .shape = SHAPE_NAMED, .sub = secret_keys },
 	{ .name = "include", .shape = SHAPE_OBJECTS, .sub = include_keys, .unique = "path",
 		.normalise = include_normalise },
 	LATER("models", "models are"),

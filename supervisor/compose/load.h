@@ -36,7 +36,8 @@ struct load {
 	const struct node *at; /* the value being interpolated, for warnings */
 	size_t n_warnings, n_exposed;
 	const struct node *services, *volumes; /* the merged document's */
-	const char **container_names;	       /* one per entry of services, made when first asked for */
+	const struct node *configs, *secrets;
+	const char **container_names; /* one per entry of services, made when first asked for */
 	struct service *svc;
 };
 

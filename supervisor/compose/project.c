@@ -173,9 +173,13 @@ static int load_project(struct load *l)
 		return r;
 	l->services = node_get(document, "services");
 	l->volumes = node_get(document, "volumes");
+	l->configs = node_get(document, "configs");
+	l->secrets = node_get(document, "secrets");
 	r = check_services(l, document);
 	if (r == 0)
 		r = mounts_declare_volumes(l);
+	if (r == 0)
+		r = configs_check(l);
 	if (r == 0)
 		r = select_services(l);
 	if (r == -E2BIG)

@@ -222,6 +222,8 @@ static int normalise_objects(struct load *l, const struct key *k, struct node **
 				k->normalise ? "must be a string or a mapping" : "must be a mapping");
 		if (r == 0)
 			r = schema_normalise(l, k->sub, *item);
+		if (r == 0 && k->complete)
+			r = k->complete(l, *item);
 		if (r == 0 && k->unique && !node_get(*item, k->unique))
 			r = load_fail(l, *item, "%s is missing", k->unique);
 		load_leave(l, mark);

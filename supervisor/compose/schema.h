@@ -19,7 +19,7 @@ enum shape {
 	SHAPE_PAIRS,   /* mapping of words (null allowed) or list of K=V; by key */
 	SHAPE_KEYS,    /* mapping of the keys in .sub */
 	SHAPE_NAMED,   /* mapping of free names to mappings of the keys in .sub */
-	SHAPE_OBJECTS, /* list of mappings of the keys in .sub, one per .unique; .normalise_item makes them of words */
+	SHAPE_OBJECTS, /* list of mappings of the keys in .sub, one per .unique; .normalise makes them of words */
 	SHAPE_FREE, /* any; mappings by key, lists appended, else replaced; .normalise may bring it into form */
 	SHAPE_COUNT
 };
@@ -45,6 +45,8 @@ struct key {
 	bool every;	     /* OBJECTS: a later file's items are added, also those that are there already */
 	const char *decides; /* KEYS: a later file that says another word at this key replaces the mapping */
 	int (*normalise)(struct load *l, struct node **v);
+	int (*complete)(struct load *l,
+		struct node *item); /* OBJECTS: what an item leaves out, before .unique is looked at */
 	int64_t min, max;
 };
 

@@ -260,6 +260,8 @@ int service_build(struct load *l)
 		return r;
 	r = process_environment(l);
 	if (r == 0)
+		r = configs_build(l);
+	if (r == 0)
 		r = resources_check(l);
 	if (r == 0 && !node_get(l->svc->node, "image"))
 		r = load_fail(l, l->svc->node,

@@ -2,7 +2,8 @@
  * service - one service of the document as a create body.
  *
  * Handlers (called by schema_apply() for each key of the tables in keys.c) write into load.svc; a member that two
- * keys set must get the same value from both. They stand by theme: process.c, isolation.c, resources.c, mounts.c.
+ * keys set must get the same value from both. They stand by theme: process.c, isolation.c, resources.c, mounts.c,
+ * configs.c.
  *
  * Owns:    values given to service_put() are taken over, even on failure.
  * Errors:  as load_fail().
@@ -63,6 +64,15 @@ service_handler resources_cpus, resources_cpuset, resources_memswap, resources_p
 	resources_rate_bytes, resources_rate_count;
 /* What only holds between several keys. */
 int resources_check(struct load *l);
+
+/* configs.c: configs and secrets. */
+int configs_normalise(struct load *l, struct node **v);
+int configs_complete_config(struct load *l, struct node *item);
+int configs_complete_secret(struct load *l, struct node *item);
+/* What the document declares. */
+int configs_check(struct load *l);
+/* What the service asks for, behind its other mounts. */
+int configs_build(struct load *l);
 
 /* mounts.c: volumes, binds, tmpfs, devices. */
 service_handler mounts_volumes, mounts_tmpfs, mounts_devices;

@@ -1,0 +1,107 @@
+# Keys of compose services on running containers: what they say is so inside, and down leaves nothing of it.
+load lib
+
+setup_file() {
+	start_suite
+	mkdir -p "$SUITE_DIR/project"
+}
+teardown_file() { end_suite; }
+setup() { cd "$SUITE_DIR/project" || return 1; }
+teardown() {
+	cd "$SUITE_DIR/project" || return 1
+	remove_all
+	find . -mindepth 1 -delete
+}
+
+up() {
+	run timeout $((30 * SLOW)) berth up -d "$@"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+down() {
+	run timeout $((30 * SLOW)) berth down "$@"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$(berth ps -aq)" ]
+	[ -z "$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/run/containers" -mindepth 1 -maxdepth 1 2> /dev/null)" ]
+}
+
+@test "configs and secrets are read-only files with their mode; a changed file is no changed service" {
+	printf 'from a file\n' > conf
+	printf 'key\n' > key
+	chmod 600 key
+	cat > compose.yaml <<-EOF
+		name: files
+		services:
+		  web:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 100ms
+		    user: "1000"
+		    configs:
+		      - conf
+		      - { source: text, target: etc/text.conf }
+		    secrets:
+		      - token
+		      - { source: key, uid: "1000", gid: "1500", mode: 0440 }
+		      - { source: token, target: /root/deep/token, mode: 0400 }
+		configs:
+		  conf: { file: ./conf }
+		  text: { content: "text of \$NAME" }
+		secrets:
+		  token: { environment: TOKEN }
+		  key: { file: key }
+	EOF
+	export TOKEN="a secret" NAME=me
+	up
+	local started
+	started=$(berth inspect -f '{{.State.StartedAt}}' files-web-1)
+	[ "$(berth exec files-web-1 cat /conf)" = "from a file" ]
+	[ "$(berth exec files-web-1 cat /etc/text.conf)" = "text of me" ]
+	[ "$(berth exec files-web-1 cat /run/secrets/token)" = "a secret" ]
+	[ "$(berth exec files-web-1 cat /run/secrets/key)" = key ]
+	[ "$(berth exec files-web-1 stat -c '%a %u %g' /run/secrets/key)" = "440 1000 1500" ]
+	[ "$(berth exec files-web-1 stat -c '%a %u %g' /run/secrets/token)" = "444 0 0" ]
+	[ "$(berth exec -u 0 files-web-1 stat -c '%a' /root/deep/token)" = 400 ]
+	run berth exec files-web-1 cat /root/deep/token
+	[ "$status" -ne 0 ]
+	local file
+	for file in /conf /etc/text.conf /run/secrets/token /run/secrets/key; do
+		run berth exec -u 0 files-web-1 sh -c "echo x > $file"
+		[ "$status" -ne 0 ]
+		[[ "$output" == *"Read-only file system"* ]]
+	done
+	[ -z "$(berth config | grep 'a secret')" ]
+	[ -n "$(berth config | grep 'text of me')" ]
+
+	printf 'changed\n' > conf
+	printf 'new key\n' > key
+	up
+	[ "$(berth inspect -f '{{.State.StartedAt}}' files-web-1)" = "$started" ]
+	[ "$(berth exec files-web-1 cat /conf)" = changed ]
+	[ "$(berth exec files-web-1 cat /run/secrets/key)" = key ] # a copy: with an owner of its own
+	timeout $((20 * SLOW)) berth restart files-web-1
+	[ "$(berth exec files-web-1 cat /run/secrets/key)" = "new key" ]
+
+	TOKEN=another up
+	[ "$(berth exec files-web-1 cat /run/secrets/token)" = another ]
+	down
+}
+
+@test "a secret whose file is missing fails the start, and nothing is left" {
+	cat > compose.yaml <<-EOF
+		name: missing
+		services:
+		  web:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    secrets: [{ source: key, mode: 0400 }]
+		secrets:
+		  key: { file: key }
+	EOF
+	run timeout $((30 * SLOW)) berth up -d
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"$PWD/key: No such file or directory"* ]]
+	down
+}
