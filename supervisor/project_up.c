@@ -47,6 +47,19 @@ static void made(void *cookie, int r, const struct err *e)
 	make_next(j);
 }
 
+/* Anonymous volumes go on with the container that takes a changed one's place, as compose has it. */
+static void keep_volumes(struct project_job *j, const struct container *old)
+{
+	json_t *names = json_object_get(json_object_get(config_body(old->config), "Berth"), "Volumes");
+	json_t *body = current(j)->body, *berth = json_object_get(body, "Berth");
+	if (!json_object_size(names))
+		return;
+	if (!berth && json_object_set_new(body, "Berth", json_object()) == 0)
+		berth = json_object_get(body, "Berth");
+	if (json_object_set(berth, "Volumes", names) < 0)
+		abort();
+}
+
 static void make(struct project_job *j)
 {
 	struct compose_service *s = current(j);
@@ -81,9 +94,10 @@ static void replaced_stopped(void *cookie, int r, const struct err *e)
 	struct container *old = container_of_service(j, current(j)->name);
 	if (r < 0 && r != -EALREADY)
 		fail(j, e);
-	else if (old)
+	else if (old) {
+		keep_volumes(j, old);
 		container_remove_or_join(old, false, replaced_removed, j);
-	else
+	} else
 		make(j);
 }
 

@@ -55,7 +55,7 @@ static const struct key bind_keys[] = {
 
 static const struct key mount_volume_keys[] = {
 	READ("nocopy"),
-	LATER("subpath", "a part of a volume is"),
+	READ("subpath"),
 	LATER("labels", "labels of a mount's volume are"),
 	END
 };
@@ -122,7 +122,7 @@ static const struct key deploy_keys[] = {
 	LATER("restart_policy", "deploy.restart_policy is (restart works)"),
 	LATER("update_config", "rolling updates are"),
 	LATER("rollback_config", "rollbacks are"),
-	LATER("labels", "labels of a service's tasks are"),
+	IGNORED("labels"), /* a service's, not its containers' */
 	LATER("endpoint_mode", "networks are"),
 	MEANINGLESS("placement", "there is one machine only"),
 	END
@@ -146,7 +146,8 @@ static const struct key service_keys[] = {
 	BOOL("tty", "Tty"),
 	BOOL("stdin_open", "OpenStdin"),
 	BOOL("init", "HostConfig.Init"),
-	{ .name = "labels", .shape = SHAPE_PAIRS, .apply = process_labels },
+	{ .name = "labels", .shape = SHAPE_PAIRS }, /* after label_file, by labels_build() */
+	{ .name = "label_file", .shape = SHAPE_LIST },
 	PAIRS("annotations", "HostConfig.Annotations"),
 	BY("restart", process_restart),
 	BY("stop_signal", process_stop_signal),
@@ -167,8 +168,9 @@ static const struct key service_keys[] = {
 		.words = "none host service container" },
 	{ .name = "pid", .apply = isolation_namespace, .member = "HostConfig.PidMode", .words = "host service container" },
 	{ .name = "ipc", .apply = isolation_namespace, .member = "HostConfig.IpcMode",
-		.words = "host private shareable service container" },
+		.words = "host none private shareable service container" },
 	{ .name = "uts", .apply = isolation_namespace, .member = "HostConfig.UTSMode", .words = "host" },
+	{ .name = "userns_mode", .apply = isolation_namespace, .member = "HostConfig.UsernsMode", .words = "host" },
 	{ .name = "cgroup", .apply = isolation_namespace, .member = "HostConfig.CgroupnsMode", .words = "host private" },
 	{ .name = "cap_add", .shape = SHAPE_SET, .apply = isolation_capabilities, .member = "HostConfig.CapAdd" },
 	{ .name = "cap_drop", .shape = SHAPE_SET, .apply = isolation_capabilities, .member = "HostConfig.CapDrop" },
@@ -221,8 +223,6 @@ static const struct key service_keys[] = {
 	LATER("pre_start", "lifecycle hooks are"),
 	LATER("pre_stop", "lifecycle hooks are"),
 	LATER("volumes_from", "volumes_from is"),
-	LATER("label_file", "label_file is"),
-	LATER("userns_mode", "the choice of a user namespace is"),
 	LATER("cgroup_parent", "the choice of a parent cgroup is"),
 	LATER("storage_opt", "a size limit of the root file system is"),
 	LATER("gpus", "device requests are"),
@@ -247,7 +247,7 @@ static const struct key service_keys[] = {
 static const struct key volume_keys[] = {
 	READ("name"), READ("external"), READ("driver"),
 	{ .name = "labels", .shape = SHAPE_PAIRS },
-	LATER("driver_opts", "options of the volume driver are"),
+	{ .name = "driver_opts", .shape = SHAPE_PAIRS },
 	END
 };
 

@@ -148,21 +148,30 @@ static int mount_bind(struct load *l, const struct node *m, const struct node *s
 static int mount_volume(struct load *l, const struct node *m, const struct node *source, json_t *mount)
 {
 	const struct node *nocopy = node_get(node_get(m, "volume"), "nocopy");
-	if (!source)
-		return load_fail(
-			l, m, "volumes without a name are not built yet: declare one under volumes:");
-	const char *name = mounts_volume_name(l, source->text);
-	if (!name)
+	const struct node *subpath = node_get(node_get(m, "volume"), "subpath");
+	const char *name = source ? volumes_name(l, source->text) : NULL;
+	if (source && !name)
 		return load_fail(l, source,
 			"volume %.80s is not declared under volumes: (a path starts with /, ./ or ~/)",
 			source->text);
-	int r = put_text(l, mount, "Source", source, name);
-	if (r < 0 || !nocopy)
+	if (!source && subpath) /* an anonymous volume is new each time */
+		return load_fail(l, subpath, "a part of a volume needs the volume's name");
+	int r = source ? volumes_fill(l, m, source, mount) : 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (source)
+		r = put_text(l, mount, "Source", source, name);
+	if (r < 0 || (!nocopy && !subpath))
 		return r;
 	json_t *options = json_object();
 	if (json_object_set_new(mount, "VolumeOptions", options) < 0)
 		return load_fail_memory(l);
-	return put_bool(l, options, "NoCopy", nocopy);
+	r = put_bool(l, options, "NoCopy", nocopy);
+	if (r < 0 || !subpath)
+		return r;
+	return path_is_clean_relative(subpath->text)
+		? put_text(l, options, "Subpath", subpath, subpath->text)
+		: load_fail(l, subpath, "\"%.80s\" must be a relative path within the volume", subpath->text);
 }
 
 static int mount_tmpfs(struct load *l, const struct node *m, const struct node *source, json_t *mount)
@@ -205,10 +214,16 @@ static int add_mount(struct load *l, const struct node *m, json_t *list)
 	json_t *mount = json_object(), *other;
 	size_t i;
 
+	if (!type) {
+		json_decref(mount);
+		return load_fail(l, m, "type is missing (bind, volume or tmpfs)");
+	}
+	if (strcmp(type->text, "npipe") == 0) {
+		json_decref(mount);
+		return load_warn(l, m, "%s: ignored: named pipes are for Windows", l->path);
+	}
 	if (json_array_append_new(list, mount) < 0)
 		return load_fail_memory(l);
-	if (!type)
-		return load_fail(l, m, "type is missing (bind, volume or tmpfs)");
 	int r = clean_target(l, target, target->text, path);
 	if (r < 0)
 		return r;
@@ -336,82 +351,4 @@ int mounts_devices(struct load *l, const struct key *k, const struct node *v)
 {
 	(void)k;
 	return put_items(l, v, add_device, "HostConfig.Devices");
-}
-
-/* ---- top-level volumes ---- */
-
-const char *mounts_volume_name(struct load *l, const char *key)
-{
-	const struct compose_project *p = l->project;
-	for (size_t i = 0; i < p->n_volumes; i++)
-		if (strcmp(p->volumes[i].key, key) == 0)
-			return p->volumes[i].name;
-	return NULL;
-}
-
-static int volume_labels(struct load *l, const struct node *node, struct compose_volume *v)
-{
-	const struct node *labels = node_get(node, "labels");
-	int r = 0;
-	if (labels)
-		r = value_json_pairs(l, labels, true, &v->labels);
-	else if (!(v->labels = json_object()))
-		return load_fail_memory(l);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; labels && i < labels->n; i++)
-		if (text_has_prefix(labels->entries[i].key, "com.docker.compose"))
-			return load_fail(l, labels->entries[i].value,
-				"%.80s: labels that start with com.docker.compose are reserved",
-				labels->entries[i].key);
-	if (v->external)
-		return 0;
-	if (json_object_set_new(v->labels, "com.docker.compose.project", json_string(l->project->name)) < 0 ||
-		json_object_set_new(v->labels, "com.docker.compose.volume", json_string(v->key)) < 0)
-		return load_fail_memory(l);
-	return 0;
-}
-
-static int declare_volume(struct load *l, const struct node_entry *e, struct compose_volume *v)
-{
-	const struct node *name = node_get(e->value, "name"), *external = node_get(e->value, "external");
-	const struct node *driver = node_get(e->value, "driver");
-	v->key = e->key;
-	int r = external ? value_bool(l, external, &v->external) : 0;
-	if (r < 0)
-		return r;
-	v->name = name	      ? name->text
-		: v->external ? e->key
-			      : arena_printf(l->arena, "%s_%s", l->project->name, e->key);
-	if (!v->name)
-		return load_fail_memory(l);
-	if (!text_is_name(v->name) || !text_is_safe_id(v->name))
-		return load_fail(l, e->value, "\"%.80s\" is no name for a volume: [a-zA-Z0-9][a-zA-Z0-9_.-]+",
-			v->name);
-	if (driver && v->external)
-		return load_fail(l, driver, "an external volume has a name only");
-	if (driver && strcmp(driver->text, "local") != 0)
-		return load_fail(l, driver, "\"%.60s\": volume drivers other than local are not built yet",
-			driver->text);
-	return volume_labels(l, e->value, v);
-}
-
-int mounts_declare_volumes(struct load *l)
-{
-	struct compose_project *p = l->project;
-	int r = 0;
-
-	if (!l->volumes || l->volumes->n == 0)
-		return 0;
-	p->volumes = arena_calloc(l->arena, l->volumes->n, sizeof(*p->volumes));
-	if (!p->volumes)
-		return load_fail_memory(l);
-	size_t outer = load_enter(l, "volumes");
-	for (size_t i = 0; i < l->volumes->n && load_goes_on(r); i++) {
-		size_t mark = load_enter(l, l->volumes->entries[i].key);
-		r = declare_volume(l, &l->volumes->entries[i], &p->volumes[p->n_volumes++]);
-		load_leave(l, mark);
-	}
-	load_leave(l, outer);
-	return load_goes_on(r) ? 0 : r;
 }

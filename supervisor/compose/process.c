@@ -143,19 +143,6 @@ int process_hostname(struct load *l, const struct key *k, const struct node *v)
 	return service_put_text(l, v, k->member, v->text);
 }
 
-int process_labels(struct load *l, const struct key *k, const struct node *v)
-{
-	(void)k;
-	for (size_t i = 0; i < v->n; i++)
-		if (text_has_prefix(v->entries[i].key, "com.docker.compose"))
-			return load_fail(l, v->entries[i].value,
-				"%.80s: labels that start with com.docker.compose are reserved",
-				v->entries[i].key);
-	json_t *labels;
-	int r = value_json_pairs(l, v, true, &labels);
-	return r < 0 ? r : service_put(l, v, "Labels", labels);
-}
-
 /* ---- life ---- */
 
 int process_restart(struct load *l, const struct key *k, const struct node *v)

@@ -177,7 +177,7 @@ static int load_project(struct load *l)
 	l->secrets = node_get(document, "secrets");
 	r = check_services(l, document);
 	if (r == 0)
-		r = mounts_declare_volumes(l);
+		r = volumes_declare(l);
 	if (r == 0)
 		r = configs_check(l);
 	if (r == 0)

@@ -260,6 +260,8 @@ int service_build(struct load *l)
 		return r;
 	r = process_environment(l);
 	if (r == 0)
+		r = labels_build(l);
+	if (r == 0)
 		r = configs_build(l);
 	if (r == 0)
 		r = resources_check(l);

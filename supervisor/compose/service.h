@@ -46,12 +46,14 @@ service_handler service_apply_text, service_apply_bool, service_apply_int, servi
 
 /* process.c: what runs, as whom, and when it stops. */
 service_handler process_image, process_command, process_working_dir, process_user, process_container_name,
-	process_hostname, process_labels, process_restart, process_stop_signal, process_stop_grace_period,
-	process_scale, process_platform, process_pull_policy, process_attach, process_expose,
-	process_log_driver;
+	process_hostname, process_restart, process_stop_signal, process_stop_grace_period, process_scale,
+	process_platform, process_pull_policy, process_attach, process_expose, process_log_driver;
 int process_normalise_env_file(struct load *l, struct node **v);
 /* env_file, then environment over it. */
 int process_environment(struct load *l);
+
+/* labels.c: label_file, then labels over it. */
+int labels_build(struct load *l);
 
 /* isolation.c: namespaces, privileges, names, dependencies. */
 service_handler isolation_namespace, isolation_security_opt, isolation_capabilities, isolation_device_rules,
@@ -78,9 +80,12 @@ int configs_build(struct load *l);
 service_handler mounts_volumes, mounts_tmpfs, mounts_devices;
 int mounts_normalise_volume(struct load *l, struct node **v);
 int mounts_normalise_device(struct load *l, struct node **v);
-/* Top-level volumes into the project. */
-int mounts_declare_volumes(struct load *l);
+
+/* volumes.c: top-level volumes, into the project. */
+int volumes_declare(struct load *l);
 /* The real name of a declared volume; NULL when key is not declared. */
-const char *mounts_volume_name(struct load *l, const char *key);
+const char *volumes_name(struct load *l, const char *key);
+/* 1 when it has options of its driver: mount is then what they say. */
+int volumes_fill(struct load *l, const struct node *m, const struct node *source, json_t *mount);
 
 #endif

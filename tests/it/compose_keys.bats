@@ -105,3 +105,42 @@ down() {
 	[[ "$output" == *"$PWD/key: No such file or directory"* ]]
 	down
 }
+
+@test "volumes: anonymous ones outlive a change, driver_opts bind a directory or make a tmpfs, a part of one" {
+	mkdir -p host
+	echo inside > host/file
+	cat > compose.yaml <<-EOF
+		name: vols
+		services:
+		  web:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 100ms
+		    environment: { N: "\${N:-1}" }
+		    volumes:
+		      - /anonymous
+		      - bound:/bound
+		      - memory:/memory
+		      - { type: volume, source: plain, target: /part, volume: { subpath: a/b } }
+		      - plain:/plain
+		volumes:
+		  bound: { driver_opts: { type: none, o: bind, device: ./host } }
+		  memory: { driver_opts: { type: tmpfs, o: "size=64k,mode=700", device: tmpfs } }
+		  plain: { labels: [mine] }
+	EOF
+	mkdir -p "$SUITE_DIR/data/volumes/vols_plain/_data/a/b"
+	up
+	[ "$(berth exec vols-web-1 cat /bound/file)" = inside ]
+	berth exec vols-web-1 sh -c 'echo 1 > /bound/new; echo 2 > /anonymous/kept; echo 3 > /part/x; cp /bin/busybox /memory/ 2> /dev/null || true'
+	[ "$(cat host/new)" = 1 ]
+	[ "$(berth exec vols-web-1 cat /plain/a/b/x)" = 3 ]
+	[ "$(berth exec vols-web-1 stat -c %a /memory)" = 700 ]
+	[ "$(berth exec vols-web-1 sh -c 'wc -c < /memory/busybox')" -le 65536 ]
+	N=2 up
+	[ "$(berth exec vols-web-1 sh -c 'echo $N')" = 2 ]
+	[ "$(berth exec vols-web-1 cat /anonymous/kept)" = 2 ]
+	[ -z "$(berth exec vols-web-1 ls /memory)" ] # gone with the run
+	down -v
+	[ -z "$(ls -A "$SUITE_DIR/data/volumes" 2> /dev/null)" ]
+	[ "$(cat host/file)" = inside ]
+}

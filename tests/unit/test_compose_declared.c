@@ -116,6 +116,48 @@ static const struct row {
 		"compose.yaml:4:15: services.web.configs[0]: refers to undefined config nothing" },
 	{ "", "configs: {c: {file: a, content: b}}\n", NULL,
 		"compose.yaml:4:14: configs.c: has more than one of file, environment and content" },
+	/* volumes */
+	{ "    volumes: ['data:/data']\n",
+		"volumes: {data: {driver: local, driver_opts: {type: none, o: bind, device: ./d}}}\n",
+		"HostConfig.Mounts",
+		"[{\"BindOptions\":{\"NonRecursive\":true},\"Source\":\"/srv/app/d\",\"Target\":\"/data\",\"Type\":\"bind\"}]" },
+	{ "    volumes: ['data:/data:ro']\n",
+		"volumes: {data: {driver_opts: [type=none, 'o=rbind,rslave', device=/d]}}\n",
+		"HostConfig.Mounts",
+		"[{\"BindOptions\":{\"Propagation\":\"rslave\"},\"ReadOnly\":true,\"Source\":\"/d\",\"Target\":\"/data\","
+		"\"Type\":\"bind\"}]" },
+	{ "    volumes: ['data:/data']\n",
+		"volumes: {data: {driver_opts: {type: none, o: 'bind,ro', device: /d}}}\n",
+		"HostConfig.Mounts",
+		"[{\"BindOptions\":{\"NonRecursive\":true},\"ReadOnly\":true,\"Source\":\"/d\",\"Target\":\"/data\",\"Type\":"
+		"\"bind\"}]" },
+	{ "    volumes: ['data:/data']\n",
+		"volumes: {data: {driver_opts: {type: tmpfs, o: 'size=1m,uid=7,noexec', device: tmpfs}}}\n",
+		"HostConfig.Mounts",
+		"[{\"Target\":\"/data\",\"TmpfsOptions\":{\"Options\":[[\"exec\"],[\"suid\"],[\"dev\"],[\"size\",\"1m\"],"
+		"[\"uid\",\"7\"],[\"noexec\"]]},\"Type\":\"tmpfs\"}]" },
+	{ "    volumes: ['data:/data']\n  db:\n    image: dir:root\n    volumes: ['data:/d']\n",
+		"volumes: {data: {driver_opts: {type: tmpfs, device: tmpfs}}}\n", NULL,
+		"compose.yaml:4:15: services.web.volumes[0]: volume data is a tmpfs that db mounts too: sharing one is not "
+		"built yet\ncompose.yaml:7:15: services.db.volumes[0]: volume data is a tmpfs that web mounts too: sharing "
+		"one is not built yet" },
+	{ "", "volumes: {data: {driver_opts: {type: none, o: bind}}}\n", NULL,
+		"compose.yaml:4:31: volumes.data.driver_opts: missing required option: \"device\"" },
+	{ "", "volumes: {data: {driver_opts: {o: bind, device: /x}}}\n", NULL,
+		"compose.yaml:4:31: volumes.data.driver_opts: missing required option: \"type\"" },
+	{ "", "volumes: {data: {driver_opts: {type: none, o: bind, device: /x, foo: bar}}}\n", NULL,
+		"compose.yaml:4:65: volumes.data.driver_opts: invalid option: \"foo\"" },
+	{ "", "volumes: {data: {driver_opts: {type: nfs, o: addr=x, device: ':/x'}}}\n", NULL,
+		"compose.yaml:4:38: volumes.data: \"nfs\": only binds (type: none, o: bind) and tmpfs are built yet" },
+	{ "", "volumes: {data: {driver_opts: {type: tmpfs, o: 'size=1m,foo', device: x}}}\n", NULL,
+		"compose.yaml:4:48: volumes.data: \"foo\" is not built yet or unknown here" },
+	{ "", "volumes: {data: {driver: vault}}\n", NULL,
+		"compose.yaml:4:26: volumes.data: \"vault\": volume drivers other than local are not built yet" },
+	{ "", "volumes: {data: {external: true, labels: [a]}}\n", NULL,
+		"compose.yaml:4:42: volumes.data: an external volume has a name only" },
+	{ "    volumes: [{type: volume, source: data, target: /d, volume: {subpath: x}}]\n",
+		"volumes: {data: {driver_opts: {type: none, o: bind, device: /x}}}\n", NULL,
+		"compose.yaml:4:74: services.web.volumes[0]: a part of a volume with driver_opts is not built yet" },
 };
 
 static void test_rows(void **state)
@@ -148,6 +190,49 @@ static void test_rows(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* The service's own labels win over its files', a later file over an earlier one. */
+static void test_label_file(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *want;
+	} t[] = {
+		{ "# comment\na=1\nb='two words'\nhome=$HOME\nbare\n",
+			"{\"a\":\"own\",\"b\":\"two words\",\"bare\":\"\",\"home\":\"/home/me\",\"own\":\"\"}" },
+		{ "com.docker.compose.project=x\n", NULL },
+		{ "a='open\n", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		char file[] = "/tmp/compose-labels-XXXXXX", yaml[512];
+		struct err e;
+		auto_(compose) struct compose_project *p = NULL;
+		auto_close int fd = mkstemp(file);
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, t[i].text, strlen(t[i].text)), strlen(t[i].text));
+		(void)snprintf(
+			yaml, sizeof(yaml), HEAD "    label_file: %s\n    labels: [a=own, own]\n", file);
+		int r = load(yaml, &p, &e);
+		assert_int_equal(unlink(file), 0);
+		assert_int_equal(r, t[i].want ? 0 : -EINVAL);
+		if (r < 0) {
+			assert_non_null(strstr(e.text, "compose.yaml:4:17: services.web.label_file: "));
+			continue;
+		}
+		json_t *labels = json_object_get(p->services[0].body, "Labels"), *v;
+		const char *key;
+		void *next;
+		json_object_foreach_safe(labels, next, key, v) if (strncmp(key, "com.docker.compose", 18) ==
+			0) assert_int_equal(json_object_del(labels, key), 0);
+		auto_free char *got = json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS);
+		assert_string_equal(got, t[i].want);
+	}
+	struct err e;
+	struct compose_project *p = NULL;
+	assert_int_equal(load(HEAD "    label_file: [none]\n", &p, &e), -EINVAL);
+	assert_string_equal(e.text,
+		"compose.yaml:4:18: services.web.label_file: open /srv/app/none: No such file or directory");
+}
+
 /* What a file of the host holds is not the service's; what the document or a variable says is. */
 static void test_hash(void **state)
 {
@@ -176,6 +261,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_label_file),
 		cmocka_unit_test(test_hash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
