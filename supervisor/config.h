@@ -11,6 +11,7 @@
  *            {"Upper": "disk"|"tmpfs", "Root": "overlay"|"shared",
  *             "UserMaps": {"Uid": [{"ContainerID", "HostID", "Size"}], "Gid": [...]},
  *             "Files": [{"Target", "Source" or "Content", "Uid", "Gid", "Mode"}]  made for each start, read-only inside
+ *             "PostStart", "PreStop": [{"Cmd", "User", "Privileged", "WorkingDir", "Env"}]  bodies of execs
  *             "StopGraceNs": integer                     compose's exact stop_grace_period
  *             "Oci": {"Id": "x", "Spec": "config.json"}  what runs is exactly this; Docker's members only describe it
  *             "Volumes": {"/target": "name"}}            names config_complete() gave to anonymous volumes
@@ -110,6 +111,7 @@ struct config_io_device {
 enum config_seccomp { CONFIG_SECCOMP_DEFAULT, CONFIG_SECCOMP_UNCONFINED, CONFIG_SECCOMP_PROFILE };
 enum config_upper { CONFIG_UPPER_DISK, CONFIG_UPPER_TMPFS };
 enum config_root { CONFIG_ROOT_OVERLAY, CONFIG_ROOT_SHARED };
+enum config_hook { CONFIG_HOOK_POST_START, CONFIG_HOOK_PRE_STOP, CONFIG_HOOK_COUNT };
 enum config_log { CONFIG_LOG_FILE, CONFIG_LOG_NONE };
 
 struct config {
@@ -164,6 +166,7 @@ struct config {
 	const char *oci_id;   /* the name that libcontainerd's verbs know it by; NULL: made Docker's way */
 	const char *oci_spec; /* a config.json, whose paths are absolute */
 
+	const json_t *hooks[CONFIG_HOOK_COUNT]; /* arrays of exec bodies, or NULL; part of .doc */
 	enum config_upper upper;
 	enum config_root root;
 	enum config_log log;

@@ -95,6 +95,34 @@ static int read_oci(const json_t *berth, struct config *c, struct err *e)
 	return check_spec(text, e);
 }
 
+/* What an exec says to the rest of it is said when it is run. */
+static int check_hook(const json_t *hook, const char *key, size_t i, struct err *e)
+{
+	const json_t *command = json_object_get(hook, "Cmd");
+	for (size_t k = 0; k < json_array_size(command); k++)
+		if (!json_is_string(json_array_get(command, k)))
+			return err_say(e, EINVAL, "Berth.%s[%zu].Cmd[%zu]: must be a string", key, i, k);
+	return json_array_size(command) > 0
+		? 0
+		: err_say(e, EINVAL, "Berth.%s[%zu].Cmd: must be a list that is not empty", key, i);
+}
+
+static int read_hooks(const json_t *berth, struct config *c, struct err *e)
+{
+	static const char *const keys[CONFIG_HOOK_COUNT] = {
+		[CONFIG_HOOK_POST_START] = "PostStart", [CONFIG_HOOK_PRE_STOP] = "PreStop"
+	};
+	int r = 0;
+	for (size_t k = 0; k < CONFIG_HOOK_COUNT && r == 0; k++) {
+		json_t *list = NULL;
+		r = json_get_array(berth, "Berth", keys[k], &list, e);
+		for (size_t i = 0; r == 0 && i < json_array_size(list); i++)
+			r = check_hook(json_array_get(list, i), keys[k], i, e);
+		c->hooks[k] = list;
+	}
+	return r;
+}
+
 int config_read_berth(const json_t *body, struct config *c, struct err *e)
 {
 	static const char *const uppers[] = { [CONFIG_UPPER_DISK] = "disk", [CONFIG_UPPER_TMPFS] = "tmpfs" };
@@ -116,6 +144,8 @@ int config_read_berth(const json_t *body, struct config *c, struct err *e)
 		r = read_user_maps(berth, c, e);
 	if (r == 0)
 		r = read_oci(berth, c, e);
+	if (r == 0)
+		r = read_hooks(berth, c, e);
 	if (r == 0)
 		r = json_get_int(berth, "Berth", "StopGraceNs", 0, INT64_MAX, &c->stop_grace_ns, e);
 	c->upper = (enum config_upper)upper;

@@ -30,6 +30,7 @@ struct stop_job;
 struct exit_job;
 struct remove_job;
 struct pause_job;
+struct hook_job;
 
 #define CONTAINER_NAME_MAX 255
 
@@ -73,6 +74,7 @@ struct container {
 	struct exit_job *exit;
 	struct remove_job *remove;
 	struct pause_job *pause;
+	struct hook_job *pre_stop; /* hooks.h: a stop waits for it */
 	bool restarting_by_user; /* between the two halves of a restart: neither policy nor auto-remove acts */
 	struct event *restart_timer;
 };
@@ -107,6 +109,8 @@ void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn do
 /* The same for who has asked before and lost the answer with a supervisor: a stop that goes on is waited for and not begun anew. */
 void container_stop_again(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
 void container_restart(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie);
+/* What CONTAINER_TIMEOUT_DEFAULT means for it; -1: for ever. */
+int64_t container_grace_ns(const struct container *c);
 /* Its exit is under way (c->exit): answered when that is through, and policy does not start it again. No signal, no event. */
 void container_await_exit(struct container *c, done_fn done, void *cookie);
 /* SIGKILL answers after the exit, any other signal at once. -EBUSY: it does not run. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "supervisor/config.h"
 #include "supervisor/container.h"
+#include "supervisor/hooks.h"
 #include "supervisor/store.h"
 
 struct all_job {
@@ -52,7 +53,7 @@ static void begin_round(struct all_job *job)
 		else if (c->actual.held)
 			container_kill(c, SIGKILL, one_done, job); /* nobody's program runs in it */
 		else
-			container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, one_done, job);
+			hooks_stop_at_end(c, one_done, job);
 	}
 	engine_answer(job->engine, one_done, job, 0, NULL);
 }

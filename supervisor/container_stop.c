@@ -215,10 +215,8 @@ static bool is_up(const struct container *c)
 	return c->start || c->exit || (c->actual.running && !c->actual.restarting);
 }
 
-static int64_t timeout_of(const struct container *c, int64_t timeout_ns)
+int64_t container_grace_ns(const struct container *c)
 {
-	if (timeout_ns != CONTAINER_TIMEOUT_DEFAULT)
-		return timeout_ns;
 	if (c->config->stop_grace_ns != SPEC_UNSET)
 		return c->config->stop_grace_ns;
 	if (c->config->stop_timeout_s == SPEC_UNSET)
@@ -242,8 +240,9 @@ void container_stop(struct container *c, int sig, int64_t timeout_ns, done_fn do
 		store_commit(c, 0, done, cookie);
 		return;
 	}
-	stop_begin(
-		c, sig ? sig : config_stop_signal(c->config), timeout_of(c, timeout_ns), true, done, cookie);
+	if (timeout_ns == CONTAINER_TIMEOUT_DEFAULT)
+		timeout_ns = container_grace_ns(c);
+	stop_begin(c, sig ? sig : config_stop_signal(c->config), timeout_ns, true, done, cookie);
 }
 
 void container_stop_again(struct container *c, int sig, int64_t timeout_ns, done_fn done, void *cookie)

@@ -133,6 +133,7 @@ static void set_code(struct exec_session *x, int code)
 	x->exit_code = code;
 	x->ended_ns = clock_mono_ns();
 	exec_session_collect_later(x->engine);
+	exec_session_tell_end(x, code);
 	snprintf(pid, sizeof(pid), "%d", (int)x->pid);
 	events_emit(x->container, "exec_die", "execID", x->id, "exitCode", text, ".process",
 		x->name ? x->name : x->id, ".pid", pid, NULL);

@@ -13,11 +13,18 @@
 
 #define COLLECT_NS (300 * NS_PER_S) /* an ended exec stays for one to two of these */
 
+void exec_session_tell_end(struct exec_session *x, int exit_code)
+{
+	if (x->ended)
+		take_ptr (&x->ended)(x->ended_cookie, exit_code);
+}
+
 static void session_free(struct exec_session *x)
 {
 	list_remove(&x->link);
 	if (x->run)
 		exec_run_free(x->run);
+	exec_session_tell_end(x, -1);
 	json_decref(x->body);
 	free(x);
 }

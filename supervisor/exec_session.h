@@ -44,6 +44,10 @@ struct exec_session {
 	pid_t pid;
 	int64_t ended_ns;     /* monotonic */
 	struct exec_run *run; /* while it runs */
+	/* For who has made it himself: called once, at its end, with the code, or -1 when it goes away without one. From inside
+	 * what ends it: only to note it. */
+	void (*ended)(void *cookie, int exit_code);
+	void *ended_cookie;
 };
 
 struct exec_start_options {
@@ -61,6 +65,8 @@ int exec_session_check_start(struct exec_session *x, struct err *e);
 void exec_session_start(struct exec_session *x, const struct exec_start_options *o,
 	struct http_stream *stream, done_fn done, void *cookie);
 int exec_session_resize(struct exec_session *x, unsigned width, unsigned height, struct err *e);
+/* Tells .ended. */
+void exec_session_tell_end(struct exec_session *x, int exit_code);
 /* An event whose action is the word and the command: "exec_start: ls -l". */
 void exec_session_say(struct exec_session *x, const char *word);
 /* cgroup.kill of its own group. */

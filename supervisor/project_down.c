@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "supervisor/config.h"
+#include "supervisor/hooks.h"
 #include "supervisor/project_job.h"
 #include "supervisor/volume.h"
 #include "supervisor/worker.h"
@@ -102,7 +103,7 @@ static void begin_ready(struct project_job *j)
 			any = true;
 			struct container *c = container_by_id(j->engine, item->id);
 			if (c)
-				container_stop(c, 0, timeout_ns, item_stopped, item);
+				hooks_stop(c, 0, timeout_ns, item_stopped, item);
 			else
 				engine_answer(j->engine, item_removed, item, 0, NULL);
 		}

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "supervisor/config.h"
+#include "supervisor/hooks.h"
 #include "supervisor/project_job.h"
 #include "supervisor/volume.h"
 
@@ -122,7 +123,7 @@ static void make_next(struct project_job *j)
 		}
 		if (!is_same(c, s)) {
 			project_say(j, c->name, "Recreate");
-			container_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, replaced_stopped, j);
+			hooks_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, replaced_stopped, j);
 			return;
 		}
 		memcpy(j->ids[j->service], c->id, sizeof(c->id));
@@ -236,7 +237,7 @@ static void start_next(struct project_job *j)
 	if (stays_down(j, c))
 		engine_answer(j->engine, left_down, j, 0, NULL);
 	else
-		container_start(c, started, j);
+		hooks_start(c, started, j);
 }
 
 /* ---------------------------------------------------------------- before anything is made */

@@ -10,6 +10,7 @@
 #include "supervisor/api/api.h"
 #include "supervisor/event_ring.h"
 #include "supervisor/events.h"
+#include "supervisor/hooks.h"
 #include "supervisor/waiter.h"
 
 #define WAIT_LATE_NS (60 * NS_PER_S) /* as long as the end of what was removed can be asked for */
@@ -18,7 +19,7 @@ static void start(struct api_call *call)
 {
 	struct container *c = api_container(call);
 	if (c && !api_refuse_checkpoint(call))
-		container_start(c, api_done, call);
+		hooks_start(c, api_done, call);
 }
 
 /* t in seconds (-1: wait for ever) and signal, as stop and restart take them. */
@@ -56,12 +57,12 @@ static void stop_or_restart(
 
 static void stop(struct api_call *call)
 {
-	stop_or_restart(call, api_query_bool(call, "berth_again") ? container_stop_again : container_stop);
+	stop_or_restart(call, api_query_bool(call, "berth_again") ? hooks_stop_again : hooks_stop);
 }
 
 static void restart(struct api_call *call)
 {
-	stop_or_restart(call, container_restart);
+	stop_or_restart(call, hooks_restart);
 }
 
 static void kill_(struct api_call *call)

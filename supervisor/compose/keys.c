@@ -39,6 +39,13 @@ static const struct key depends_on_keys[] = {
 
 static const struct key extends_keys[] = { READ("service"), READ("file"), END };
 
+static const struct key hook_keys[] = {
+	{ .name = "command", .shape = SHAPE_COMMAND },
+	READ("user"), READ("privileged"), READ("working_dir"),
+	{ .name = "environment", .shape = SHAPE_PAIRS },
+	END
+};
+
 static const struct key logging_keys[] = {
 	{ .name = "driver", .apply = process_log_driver, .words = "berth json-file local none" },
 	PAIRS("options", "HostConfig.LogConfig.Config"),
@@ -152,6 +159,8 @@ static const struct key service_keys[] = {
 	BY("restart", process_restart),
 	BY("stop_signal", process_stop_signal),
 	BY("stop_grace_period", process_stop_grace_period),
+	{ .name = "post_start", .shape = SHAPE_OBJECTS, .sub = hook_keys, .apply = hooks_apply, .member = "Berth.PostStart" },
+	{ .name = "pre_stop", .shape = SHAPE_OBJECTS, .sub = hook_keys, .apply = hooks_apply, .member = "Berth.PreStop" },
 	BY("scale", process_scale),
 	BY("platform", process_platform),
 	BY("pull_policy", process_pull_policy),
@@ -219,9 +228,7 @@ static const struct key service_keys[] = {
 	LATER("links", "networks are"),
 	LATER("external_links", "networks are"),
 	LATER("healthcheck", "health checks are"),
-	LATER("post_start", "lifecycle hooks are"),
-	LATER("pre_start", "lifecycle hooks are"),
-	LATER("pre_stop", "lifecycle hooks are"),
+	LATER("pre_start", "containers that run before a start are"),
 	LATER("volumes_from", "volumes_from is"),
 	LATER("cgroup_parent", "the choice of a parent cgroup is"),
 	LATER("storage_opt", "a size limit of the root file system is"),

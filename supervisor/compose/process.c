@@ -38,10 +38,10 @@ int process_image(struct load *l, const struct key *k, const struct node *v)
 		v->text);
 }
 
-int process_command(struct load *l, const struct key *k, const struct node *v)
+int process_words(struct load *l, const struct node *v, json_t **out)
 {
 	if (v->kind == NODE_LIST)
-		return service_apply_list(l, k, v);
+		return value_json_list(l, v, out);
 	char **words;
 	size_t n;
 	int r = words_split(l->arena, v->text, &words, &n);
@@ -58,7 +58,15 @@ int process_command(struct load *l, const struct key *k, const struct node *v)
 		if (json_array_append_new(list, word) < 0)
 			return load_fail_memory(l);
 	}
-	return service_put(l, v, k->member, take_ptr(&list));
+	*out = take_ptr(&list);
+	return *out ? 0 : load_fail_memory(l);
+}
+
+int process_command(struct load *l, const struct key *k, const struct node *v)
+{
+	json_t *list;
+	int r = process_words(l, v, &list);
+	return r < 0 ? r : service_put(l, v, k->member, list);
 }
 
 int process_working_dir(struct load *l, const struct key *k, const struct node *v)
@@ -84,15 +92,21 @@ static bool is_user_part(const char *s, size_t len)
 	return !strpbrk(text, " \t\n/,") && *text != '-' && *text != '+';
 }
 
-int process_user(struct load *l, const struct key *k, const struct node *v)
+int process_check_user(struct load *l, const struct node *v)
 {
-	(void)k;
 	const char *colon = strchr(v->text, ':');
 	size_t len = colon ? (size_t)(colon - v->text) : strlen(v->text);
 	if (!is_user_part(v->text, len) || (colon && !is_user_part(colon + 1, strlen(colon + 1))))
 		return load_fail(
 			l, v, "\"%.80s\" must be UID or NAME, and :GID or :GROUP if wanted", v->text);
-	return service_put_text(l, v, "User", v->text);
+	return 0;
+}
+
+int process_user(struct load *l, const struct key *k, const struct node *v)
+{
+	(void)k;
+	int r = process_check_user(l, v);
+	return r < 0 ? r : service_put_text(l, v, "User", v->text);
 }
 
 int process_container_name(struct load *l, const struct key *k, const struct node *v)

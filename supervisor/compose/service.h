@@ -48,6 +48,9 @@ service_handler service_apply_text, service_apply_bool, service_apply_int, servi
 service_handler process_image, process_command, process_working_dir, process_user, process_container_name,
 	process_hostname, process_restart, process_stop_signal, process_stop_grace_period, process_scale,
 	process_platform, process_pull_policy, process_attach, process_expose, process_log_driver;
+/* A command as a list of its words. */
+int process_words(struct load *l, const struct node *v, json_t **out);
+int process_check_user(struct load *l, const struct node *v);
 int process_normalise_env_file(struct load *l, struct node **v);
 /* env_file, then environment over it. */
 int process_environment(struct load *l);
@@ -66,6 +69,9 @@ service_handler resources_cpus, resources_cpuset, resources_memswap, resources_p
 	resources_rate_bytes, resources_rate_count;
 /* What only holds between several keys. */
 int resources_check(struct load *l);
+
+/* hooks.c: post_start and pre_stop. */
+service_handler hooks_apply;
 
 /* configs.c: configs and secrets. */
 int configs_normalise(struct load *l, struct node **v);

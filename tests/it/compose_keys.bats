@@ -144,3 +144,109 @@ down() {
 	[ -z "$(ls -A "$SUITE_DIR/data/volumes" 2> /dev/null)" ]
 	[ "$(cat host/file)" = inside ]
 }
+
+@test "post_start and pre_stop run in the container, in order, around each start and stop that is asked for" {
+	mkdir -p log
+	cat > compose.yaml <<-EOF
+		name: hooks
+		services:
+		  web:
+		    image: dir:$ROOT
+		    command: sh -c 'trap "echo stopped >> /log/order; exit" TERM; echo began >> /log/order; while :; do sleep 0.1; done'
+		    stop_grace_period: 20s
+		    volumes: [./log:/log]
+		    environment: { N: "\${N:-1}" }
+		    post_start:
+		      - { command: sh -c 'echo first \$\$(id -u) \$\$WORD \$\$(pwd) >> /log/order', user: "1000", environment: { WORD: w }, working_dir: /tmp }
+		      - { command: [sh, -c, "sleep 0.2; echo second >> /log/order"] }
+		    pre_stop:
+		      - { command: sh -c 'echo before >> /log/order' }
+	EOF
+	chmod 777 log
+	touch log/order && chmod 666 log/order
+	up
+	[ "$(sort log/order)" = "$(printf 'began\nfirst 1000 w /tmp\nsecond\n')" ]
+	[ "$(grep -n second log/order)" = 3:second ]
+	: > log/order
+	up # it runs already
+	[ ! -s log/order ]
+	timeout $((20 * SLOW)) berth restart hooks-web-1
+	[ "$(head -2 log/order)" = "$(printf 'before\nstopped\n')" ]
+	[ "$(tail -1 log/order)" = second ]
+	: > log/order
+	N=2 up
+	[ "$(head -2 log/order)" = "$(printf 'before\nstopped\n')" ]
+	[ "$(tail -1 log/order)" = second ]
+	: > log/order
+	timeout $((20 * SLOW)) berth stop hooks-web-1
+	[ "$(cat log/order)" = "$(printf 'before\nstopped\n')" ]
+	timeout $((20 * SLOW)) berth start hooks-web-1
+	: > log/order
+	timeout $((20 * SLOW)) berth kill hooks-web-1
+	wait_until 5 bash -c '[ "$(berth inspect -f "{{.State.Status}}" hooks-web-1)" = exited ]'
+	[ ! -s log/order ]
+	up
+	: > log/order
+	down
+	[ "$(cat log/order)" = "$(printf 'before\nstopped\n')" ]
+}
+
+@test "a hook that fails fails its verb: after post_start the container runs on, before a failed pre_stop's stop too" {
+	mkdir -p log
+	cat > compose.yaml <<-EOF
+		name: hooks
+		services:
+		  web:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 100ms
+		    volumes: [./log:/log]
+		    post_start: [{ command: sh -c 'exit 3' }, { command: touch /log/never }]
+		    pre_stop: [{ command: /nowhere }]
+	EOF
+	run timeout $((30 * SLOW)) berth up -d
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"web hook exited with status 3"* ]]
+	[ ! -e log/never ]
+	[ "$(berth inspect -f '{{.State.Status}}' hooks-web-1)" = running ]
+	run timeout $((30 * SLOW)) berth down
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"web hook exited with status 127"* ]]
+	[ "$(berth inspect -f '{{.State.Status}}' hooks-web-1)" = running ]
+	sed -i 's/exit 3/true/; s/\/nowhere/sleep 600/' compose.yaml
+	berth rm -f hooks-web-1
+	up
+	[ -e log/never ]
+	(sleep 0.5; berth kill hooks-web-1) & # meanwhile its hook waits
+	down
+	wait
+}
+
+@test "the daemon's end runs pre_stop, and waits for none longer than the container's grace" {
+	mkdir -p log
+	cat > compose.yaml <<-EOF
+		name: hooks
+		services:
+		  quick:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 1s
+		    volumes: [./log:/log]
+		    pre_stop: [{ command: touch /log/quick }]
+		  stuck:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 1s
+		    pre_stop: [{ command: sleep 600 }]
+	EOF
+	up
+	local began=$SECONDS
+	stop_daemon
+	[ $((SECONDS - began)) -lt $((15 * SLOW)) ]
+	[ -e log/quick ]
+	start_daemon
+	[ "$(berth inspect -f '{{.State.Status}}' hooks-stuck-1)" = exited ]
+	down
+}
