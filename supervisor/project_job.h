@@ -31,6 +31,7 @@ struct project_job {
 	bool starting;
 	size_t service;		      /* which one */
 	size_t dependency;	      /* which of its dependencies is waited for */
+	size_t replica;		      /* of the services: from which on to look for that one's containers */
 	char (*ids)[TEXT_ID_LEN + 1]; /* a container per service */
 
 	/* down: many at once */

@@ -9,6 +9,7 @@
 #include "supervisor/config.h"
 #include "supervisor/hooks.h"
 #include "supervisor/project_job.h"
+#include "supervisor/project_scale.h"
 #include "supervisor/volume.h"
 
 static void make_next(struct project_job *j);
@@ -19,10 +20,12 @@ static struct compose_service *current(struct project_job *j)
 	return &j->project->services[j->service];
 }
 
-static struct container *container_of_service(struct project_job *j, const char *service)
+static struct container *container_of_service(struct project_job *j, const struct compose_service *s)
 {
+	const char *number = json_string_value(
+		json_object_get(json_object_get(s->body, "Labels"), "com.docker.compose.container-number"));
 	list_each (struct container, c, &j->engine->containers, link)
-		if (project_has(j, c, service))
+		if (project_has(j, c, s->name) && number && project_number(c) == strtoul(number, NULL, 10))
 			return c;
 	return NULL;
 }
@@ -92,7 +95,7 @@ static void replaced_removed(void *cookie, int r, const struct err *e)
 static void replaced_stopped(void *cookie, int r, const struct err *e)
 {
 	struct project_job *j = cookie;
-	struct container *old = container_of_service(j, current(j)->name);
+	struct container *old = container_of_service(j, current(j));
 	if (r < 0 && r != -EALREADY)
 		fail(j, e);
 	else if (old) {
@@ -112,7 +115,7 @@ static void make_next(struct project_job *j)
 {
 	for (; j->service < j->project->n_services; j->service++) {
 		struct compose_service *s = current(j);
-		struct container *c = container_of_service(j, s->name);
+		struct container *c = container_of_service(j, s);
 		if (!c) {
 			make(j);
 			return;
@@ -187,27 +190,34 @@ static void dependency_ended(void *cookie, int exit_code, const char *error)
 		}
 		j->report(j->cookie, NULL, NULL, e.text);
 	}
-	project_say(j, d->service, "Exited");
-	j->dependency++;
+	project_say(j, j->project->services[j->replica - 1].container_name, "Exited");
 	start_next(j);
+}
+
+/* Wait for the next container of this dependency, of which there may be several; false when there is none left. */
+static bool wait_for_replica(struct project_job *j, const struct compose_dependency *d)
+{
+	while (j->replica < j->project->n_services) {
+		const struct compose_service *of = &j->project->services[j->replica++];
+		struct container *c = strcmp(of->name, d->service) == 0 ? container_of_service(j, of) : NULL;
+		struct waiter *w;
+		struct err e;
+		if (c && container_wait(j->engine, c->id, WAIT_NOT_RUNNING, dependency_ended, j, &w, &e) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* The first dependency from j->dependency on that has to be waited for; false when there is none. */
 static bool wait_for_dependency(struct project_job *j)
 {
 	const struct compose_service *s = current(j);
-	for (; j->dependency < s->n_depends_on; j->dependency++) {
+	for (; j->dependency < s->n_depends_on; j->dependency++, j->replica = 0) {
 		const struct compose_dependency *d = &s->depends_on[j->dependency];
-		if (d->condition != COMPOSE_COMPLETED)
-			continue; /* it comes earlier in the order, so it has been started */
-		struct container *c = container_of_service(j, d->service);
-		struct waiter *w;
-		struct err e;
-		if (!c)
-			continue;
-		if (container_wait(j->engine, c->id, WAIT_NOT_RUNNING, dependency_ended, j, &w, &e) == 0)
-			return true;
+		if (d->condition == COMPOSE_COMPLETED && wait_for_replica(j, d))
+			return true; /* any other comes earlier in the order, so it has been started */
 	}
+	j->replica = 0;
 	return false;
 }
 
@@ -281,5 +291,5 @@ void project_up(struct project_job *j)
 		return;
 	}
 	name_orphans(j);
-	make_next(j);
+	project_scale_down(j, make_next);
 }

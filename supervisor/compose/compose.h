@@ -61,6 +61,9 @@ struct compose_service {
 	struct compose_dependency
 		*depends_on; /* those that are part of this project, implied ones included */
 	size_t n_depends_on;
+	unsigned
+		scale; /* how many there are of its service; each is one of the project's services, with a number in its
+			   labels and its container's name */
 	bool attach; /* up in the foreground shows its output */
 };
 
@@ -78,6 +81,7 @@ struct compose_project {
 	char **declared; /* every service of the files, disabled and unselected ones too: a container of any other is an orphan */
 	struct compose_service *services; /* in start order */
 	size_t n_services;
+	json_t *scales; /* {"web": 3}: how many containers each service has, of those that were asked for; 0 too */
 	struct compose_volume *volumes;
 	size_t n_volumes;
 	json_t *document; /* the canonical compose file when it was asked for; not part of compose_to_json() */

@@ -91,10 +91,10 @@ static json_t *volumes(const struct compose_project *p)
 
 json_t *compose_to_json(const struct compose_project *p)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "Name", p->name, "WorkingDir",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:o}", "Name", p->name, "WorkingDir",
 		loose_text(p->working_dir), "ConfigFiles", text_list(p->config_files), "Warnings",
-		text_list(p->warnings), "Declared", text_list(p->declared), "Volumes", volumes(p), "Services",
-		services(p));
+		text_list(p->warnings), "Declared", text_list(p->declared), "Volumes", volumes(p), "Scales",
+		p->scales, "Services", services(p));
 }
 
 /* ---- from JSON ---- */
@@ -217,6 +217,8 @@ static int read_project(struct reader *rd, const json_t *json)
 		r = read_texts(rd, json, "Warnings", &p->warnings);
 	if (r == 0)
 		r = read_texts(rd, json, "Declared", &p->declared);
+	if (r == 0)
+		r = read_object(rd, json, "", "Scales", &p->scales);
 	if (r == 0)
 		r = read_list(rd, json, "", "Services", &service_list);
 	if (r == 0)

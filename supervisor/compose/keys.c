@@ -123,8 +123,8 @@ static const struct key deploy_resources_keys[] = {
 };
 
 static const struct key deploy_keys[] = {
-	WORD("mode", NULL, "replicated global"),
-	{ .name = "replicas", .apply = process_scale },
+	{ .name = "mode", .apply = scale_apply_mode, .words = "replicated global" },
+	{ .name = "replicas", .apply = scale_apply },
 	KEYS("resources", deploy_resources_keys),
 	LATER("restart_policy", "deploy.restart_policy is (restart works)"),
 	LATER("update_config", "rolling updates are"),
@@ -161,7 +161,7 @@ static const struct key service_keys[] = {
 	BY("stop_grace_period", process_stop_grace_period),
 	{ .name = "post_start", .shape = SHAPE_OBJECTS, .sub = hook_keys, .apply = hooks_apply, .member = "Berth.PostStart" },
 	{ .name = "pre_stop", .shape = SHAPE_OBJECTS, .sub = hook_keys, .apply = hooks_apply, .member = "Berth.PreStop" },
-	BY("scale", process_scale),
+	BY("scale", scale_apply),
 	BY("platform", process_platform),
 	BY("pull_policy", process_pull_policy),
 	BY("attach", process_attach),

@@ -208,17 +208,6 @@ int process_stop_grace_period(struct load *l, const struct key *k, const struct 
 		     : service_put(l, v, "StopTimeout", json_integer(ns / NS_PER_S + (ns % NS_PER_S != 0)));
 }
 
-int process_scale(struct load *l, const struct key *k, const struct node *v)
-{
-	int64_t n;
-
-	(void)k;
-	int r = value_int(l, v, 0, INT32_MAX, &n);
-	if (r < 0)
-		return r;
-	return n == 1 ? 0 : load_fail(l, v, "any number but 1 is not built yet");
-}
-
 int process_attach(struct load *l, const struct key *k, const struct node *v)
 {
 	(void)k;

@@ -29,6 +29,7 @@ void compose_free(struct compose_project *p)
 	for (size_t i = 0; i < p->n_volumes; i++)
 		json_decref(p->volumes[i].labels);
 	json_decref(p->document);
+	json_decref(p->scales);
 	arena_free(p->arena);
 	free(p);
 }
@@ -186,7 +187,9 @@ static int load_project(struct load *l)
 		r = 0;
 	if (r == 0)
 		r = load_result(l);
-	return r == 0 && l->req->canonical ? canonical_document(l, document, &l->project->document) : r;
+	if (r == 0 && l->req->canonical)
+		r = canonical_document(l, document, &l->project->document);
+	return r < 0 ? r : scale_expand(l);
 }
 
 int compose_load(const struct compose_request *req, struct compose_project **out, struct err *e)

@@ -251,6 +251,7 @@ int service_build(struct load *l)
 	struct compose_service *out = l->svc->out;
 
 	out->attach = true;
+	out->scale = 1;
 	out->container_name = service_container_name(l, out->name);
 	out->body = json_pack("{s:{}}", "HostConfig");
 	if (!out->body || !out->container_name)
@@ -263,6 +264,8 @@ int service_build(struct load *l)
 		r = labels_build(l);
 	if (r == 0)
 		r = configs_build(l);
+	if (r == 0)
+		r = volumes_check_scale(l);
 	if (r == 0)
 		r = resources_check(l);
 	if (r == 0 && !node_get(l->svc->node, "image"))

@@ -19,6 +19,7 @@ struct service {
 	const struct node *node;
 	struct compose_service *out;
 	size_t depends_room;
+	bool scaled;		    /* out->scale was said */
 	const struct node **places; /* where each of out->depends_on was asked for */
 };
 
@@ -46,8 +47,8 @@ service_handler service_apply_text, service_apply_bool, service_apply_int, servi
 
 /* process.c: what runs, as whom, and when it stops. */
 service_handler process_image, process_command, process_working_dir, process_user, process_container_name,
-	process_hostname, process_restart, process_stop_signal, process_stop_grace_period, process_scale,
-	process_platform, process_pull_policy, process_attach, process_expose, process_log_driver;
+	process_hostname, process_restart, process_stop_signal, process_stop_grace_period, process_platform,
+	process_pull_policy, process_attach, process_expose, process_log_driver;
 /* A command as a list of its words. */
 int process_words(struct load *l, const struct node *v, json_t **out);
 int process_check_user(struct load *l, const struct node *v);
@@ -70,6 +71,11 @@ service_handler resources_cpus, resources_cpuset, resources_memswap, resources_p
 /* What only holds between several keys. */
 int resources_check(struct load *l);
 
+/* scale.c: how many there are of a service. */
+service_handler scale_apply, scale_apply_mode;
+/* A service for each container; the last phase. */
+int scale_expand(struct load *l);
+
 /* hooks.c: post_start and pre_stop. */
 service_handler hooks_apply;
 
@@ -91,6 +97,8 @@ int mounts_normalise_device(struct load *l, struct node **v);
 int volumes_declare(struct load *l);
 /* The real name of a declared volume; NULL when key is not declared. */
 const char *volumes_name(struct load *l, const char *key);
+/* Nothing that each container has for itself where there are several. */
+int volumes_check_scale(struct load *l);
 /* 1 when it has options of its driver: mount is then what they say. */
 int volumes_fill(struct load *l, const struct node *m, const struct node *source, json_t *mount);
 

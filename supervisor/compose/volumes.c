@@ -166,8 +166,6 @@ int volumes_fill(struct load *l, const struct node *m, const struct node *source
 	return r < 0 ? r : 1;
 }
 
-/* ---- top-level volumes ---- */
-
 const char *volumes_name(struct load *l, const char *key)
 {
 	const struct compose_project *p = l->project;
@@ -176,6 +174,25 @@ const char *volumes_name(struct load *l, const char *key)
 			return p->volumes[i].name;
 	return NULL;
 }
+
+int volumes_check_scale(struct load *l)
+{
+	const struct node *mounts = node_get(l->svc->node, "volumes");
+	for (size_t i = 0; mounts && l->svc->out->scale > 1 && i < mounts->n; i++) {
+		const struct node *type = node_get(mounts->items[i], "type");
+		const struct node *source = node_get(mounts->items[i], "source");
+		if (!type || !source || strcmp(type->text, "volume") != 0)
+			continue;
+		const struct node *options = node_get(node_get(l->volumes, source->text), "driver_opts");
+		if (options && options->n > 0 && !is_bind(options))
+			return load_fail(l, source,
+				"volume %.80s is a tmpfs, which several containers cannot share yet",
+				source->text);
+	}
+	return 0;
+}
+
+/* ---- top-level volumes ---- */
 
 static int volume_labels(struct load *l, const struct node *node, struct compose_volume *v)
 {

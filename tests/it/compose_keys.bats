@@ -250,3 +250,49 @@ down() {
 	[ "$(berth inspect -f '{{.State.Status}}' hooks-stuck-1)" = exited ]
 	down
 }
+
+@test "scale gives as many containers, a smaller one removes the last, completed waits for all" {
+	mkdir -p log
+	cat > compose.yaml <<-EOF
+		name: many
+		services:
+		  job:
+		    image: dir:$ROOT
+		    command: sh -c 'sleep 0.5; hostname >> /log/done'
+		    deploy: { replicas: 2 }
+		    volumes: [./log:/log]
+		  web:
+		    image: dir:$ROOT
+		    command: sh -c 'wc -l < /log/done; sleep 600'
+		    scale: \${N:-3}
+		    stop_grace_period: 100ms
+		    environment: { V: "\${V:-1}" }
+		    volumes: [./log:/log, /own]
+		    depends_on: { job: { condition: service_completed_successfully } }
+		  none: { image: "dir:$ROOT", command: sleep 600, scale: 0 }
+	EOF
+	up
+	[ "$(berth ps -a --format '{{.Names}}' | sort | xargs)" = "many-job-1 many-job-2 many-web-1 many-web-2 many-web-3" ]
+	[ "$(berth inspect -f '{{index .Config.Labels "com.docker.compose.container-number"}}' many-web-3)" = 3 ]
+	wait_until 5 bash -c '[ "$(berth logs many-web-3)" = 2 ]'
+	local first
+	first=$(berth inspect -f '{{.State.StartedAt}}' many-web-1)
+	berth exec many-web-2 sh -c 'echo kept > /own/file'
+
+	N=2 up
+	[[ "$output" == *"many-web-3  Removed"* ]]
+	[ "$(berth ps --format '{{.Names}}' | sort | xargs)" = "many-web-1 many-web-2" ]
+	[ "$(berth inspect -f '{{.State.StartedAt}}' many-web-1)" = "$first" ]
+
+	berth rm -f many-web-1 # a number that is free is taken again
+	N=3 up
+	[ "$(berth ps --format '{{.Names}}' | sort | xargs)" = "many-web-1 many-web-2 many-web-3" ]
+
+	N=3 V=2 up # each keeps its own anonymous volume
+	[ "$(berth exec many-web-2 cat /own/file)" = kept ]
+	[ -z "$(berth exec many-web-1 ls /own)" ]
+	[ "$(berth exec many-web-3 sh -c 'echo $V')" = 2 ]
+	N=0 up
+	[ -z "$(berth ps -aq --filter label=com.docker.compose.service=web)" ]
+	down
+}

@@ -141,6 +141,9 @@ static const struct row {
 		"compose.yaml:4:15: services.web.volumes[0]: volume data is a tmpfs that db mounts too: sharing one is not "
 		"built yet\ncompose.yaml:7:15: services.db.volumes[0]: volume data is a tmpfs that web mounts too: sharing "
 		"one is not built yet" },
+	{ "    scale: 2\n    volumes: ['data:/data']\n",
+		"volumes: {data: {driver_opts: {type: tmpfs, device: tmpfs}}}\n", NULL,
+		"compose.yaml:5:15: services.web: volume data is a tmpfs, which several containers cannot share yet" },
 	{ "", "volumes: {data: {driver_opts: {type: none, o: bind}}}\n", NULL,
 		"compose.yaml:4:31: volumes.data.driver_opts: missing required option: \"device\"" },
 	{ "", "volumes: {data: {driver_opts: {o: bind, device: /x}}}\n", NULL,

@@ -134,10 +134,21 @@ static const struct row {
 		"compose.yaml:4:24: services.web.stop_grace_period: \"10\" must be a duration with units such as 1m30s or "
 		"500ms" },
 	{ "    scale: 1\n", "Image", "\"dir:/srv/app/root\"" },
-	{ "    scale: 2\n", NULL,
-		"compose.yaml:4:12: services.web.scale: any number but 1 is not built yet" },
-	{ "    deploy: {replicas: 3}\n", NULL,
-		"compose.yaml:4:24: services.web.deploy.replicas: any number but 1 is not built yet" },
+	{ "    scale: 3\n    deploy: {replicas: 3, mode: replicated}\n", "Image", "\"dir:/srv/app/root\"" },
+	{ "    scale: 2\n    deploy: {replicas: 3}\n", NULL,
+		"compose.yaml:5:24: services.web.deploy.replicas: can't set distinct values on 'scale' and 'deploy.replicas'" },
+	{ "    deploy: {mode: global}\n", "Image", "\"dir:/srv/app/root\"" },
+	{ "    deploy: {mode: global, replicas: 1}\n", NULL,
+		"compose.yaml:4:38: services.web.deploy.mode: replicas can only be used with replicated mode" },
+	{ "    deploy: {mode: odd}\n", NULL,
+		"compose.yaml:4:20: services.web.deploy.mode: \"odd\" must be one of: replicated global" },
+	{ "    scale: -1\n", NULL, "compose.yaml:4:12: services.web.scale: -1 is not between 0 and 1000" },
+	{ "    container_name: one\n    scale: 2\n", NULL,
+		"compose.yaml:5:12: services.web.scale: can't set container_name and scale as container name must be unique" },
+	{ "    container_name: one\n    deploy: {replicas: 2}\n", NULL,
+		"compose.yaml:5:24: services.web.deploy.replicas: can't set container_name and deploy.replicas as container "
+		"name must be unique" },
+	{ "    container_name: one\n    scale: 1\n", "Image", "\"dir:/srv/app/root\"" },
 	{ "    platform: windows\n", NULL,
 		"compose.yaml:4:15: services.web.platform: \"windows\": only linux containers run here" },
 	{ "    platform: linux/pdp11\n", NULL,
@@ -549,6 +560,49 @@ static void test_config_hash(void **state)
 	}
 }
 
+/* A service that is wanted several times is as many services; none at all is none, and still one of the files'. */
+static void test_scale(void **state)
+{
+	(void)state;
+	struct err e;
+	auto_(compose) struct compose_project *p = NULL, *again = NULL;
+	assert_int_equal(
+		load("services:\n  none: {image: 'dir:r', scale: 0}\n  web:\n    image: dir:r\n    scale: 3\n"
+		     "    depends_on: [none]\n  one: {image: 'dir:r', network_mode: 'service:web'}\n",
+			&p, &e),
+		0);
+	auto_(json) json_t *model = compose_to_json(p);
+	assert_int_equal(compose_from_json(model, &again, &e), 0);
+	static const struct {
+		const char *name, *container, *number;
+	} want[] = { { "web", "app-web-1", "1" }, { "web", "app-web-2", "2" }, { "web", "app-web-3", "3" },
+		{ "one", "app-one-1", "1" } };
+	assert_int_equal(again->n_services, ARRAY_LEN(want));
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		const struct compose_service *s = &again->services[i];
+		assert_string_equal(s->name, want[i].name);
+		assert_string_equal(s->container_name, want[i].container);
+		assert_string_equal(json_string_value(json_object_get(json_object_get(s->body, "Labels"),
+					    "com.docker.compose.container-number")),
+			want[i].number);
+		assert_string_equal(s->config_hash, again->services[i < 3 ? 0 : 3].config_hash);
+	}
+	auto_free char *scales = json_dumps(again->scales, JSON_COMPACT | JSON_SORT_KEYS);
+	assert_string_equal(scales, "{\"none\":0,\"one\":1,\"web\":3}");
+	assert_string_equal(again->declared[0], "none");
+	struct compose_project *none = NULL;
+	assert_int_equal(
+		load("services:\n  a: {image: 'dir:r', scale: 600}\n  b: {image: 'dir:r', scale: 600}\n",
+			&none, &e),
+		-EINVAL);
+	assert_string_equal(e.text, "more than 1000 containers");
+	assert_int_equal(
+		load("services:\n  a: {image: 'dir:r', scale: 2}\n  b: {image: 'dir:r', container_name: app-a-2}\n",
+			&none, &e),
+		-EINVAL);
+	assert_string_equal(e.text, "services a and b: both have a container app-a-2");
+}
+
 static void test_warnings(void **state)
 {
 	(void)state;
@@ -601,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_images),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_config_hash),
+		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_many_errors),
 	};
