@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "supervisor/compose/keys.h"
+#include "supervisor/config.h"
 
 /* ---- members of the body ---- */
 
@@ -246,6 +247,17 @@ static int default_network(struct load *l)
 			       "(network_mode: host or service:NAME shares one)");
 }
 
+/* What only the create call knows to be wrong is said here too, before anything is made. */
+static int check_body(struct load *l)
+{
+	auto_(config) struct config *config = NULL;
+	struct err why;
+	int r = config_parse(l->svc->out->body, &config, &why);
+	if (r == -ENOMEM)
+		return load_fail_memory(l);
+	return r < 0 ? load_fail(l, l->svc->node, "%s", why.text) : 0;
+}
+
 int service_build(struct load *l)
 {
 	struct compose_service *out = l->svc->out;
@@ -275,5 +287,7 @@ int service_build(struct load *l)
 				: "image is missing");
 	if (r == 0)
 		r = default_network(l);
+	if (r == 0)
+		r = check_body(l);
 	return r < 0 ? r : hash_body(l, out);
 }

@@ -267,6 +267,15 @@ static const struct row {
 		"{\"net.core.somaxconn\":\"1024\"}" },
 	{ "    sysctls: {net.core.somaxconn: }\n", NULL,
 		"compose.yaml:4:35: services.web.sysctls: net.core.somaxconn has no value" },
+	{ "    sysctls: {kernel.panic: 1}\n", NULL,
+		"compose.yaml:3:5: services.web: HostConfig.Sysctls: sysctl \"kernel.panic\" is not in a separate kernel "
+		"namespace" },
+	{ "    network_mode: container:x\n    hostname: a\n", NULL,
+		"compose.yaml:3:5: services.web: conflicting options: hostname and the network mode" },
+	{ "    tmpfs: /x\n    volumes: ['./a:/x']\n", NULL,
+		"compose.yaml:3:5: services.web: Duplicate mount point: /x" },
+	{ "    tmpfs: '/x:size=1m,odd'\n", NULL,
+		"compose.yaml:3:5: services.web: HostConfig.Tmpfs: invalid tmpfs option [\"odd\"]" },
 	/* names */
 	{ "    extra_hosts: ['a=1.2.3.4', 'b:::1', 'c=[::2]']\n", "HostConfig.ExtraHosts",
 		"[\"a:1.2.3.4\",\"b:::1\",\"c:::2\"]" },
