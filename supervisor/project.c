@@ -21,6 +21,7 @@ void project_end(struct project_job *j, int r, const struct err *e, json_t *resu
 	json_decref(j->model);
 	compose_free(j->project);
 	free(j->ids);
+	free(j->replaced);
 	free(j->items);
 	free(j);
 }

@@ -33,6 +33,7 @@ struct project_job {
 	size_t dependency;	      /* which of its dependencies is waited for */
 	size_t replica;		      /* of the services: from which on to look for that one's containers */
 	char (*ids)[TEXT_ID_LEN + 1]; /* a container per service */
+	bool *replaced;		      /* of each: its container took another's place */
 
 	/* down: many at once */
 	struct project_item *items;

@@ -96,6 +96,7 @@ static void replaced_stopped(void *cookie, int r, const struct err *e)
 {
 	struct project_job *j = cookie;
 	struct container *old = container_of_service(j, current(j));
+	j->replaced[j->service] = true;
 	if (r < 0 && r != -EALREADY)
 		fail(j, e);
 	else if (old) {
@@ -229,6 +230,17 @@ static bool stays_down(const struct project_job *j, const struct container *c)
 		!c->start;
 }
 
+/* Of one that runs: was something replaced that it wants to be restarted after? */
+static bool follows_restart(const struct project_job *j, const struct compose_service *s)
+{
+	for (size_t i = 0; i < s->n_depends_on; i++)
+		for (size_t k = 0; s->depends_on[i].restart && k < j->project->n_services; k++)
+			if (j->replaced[k] &&
+				strcmp(j->project->services[k].name, s->depends_on[i].service) == 0)
+				return true;
+	return false;
+}
+
 static void start_next(struct project_job *j)
 {
 	if (j->service == j->project->n_services) {
@@ -246,6 +258,8 @@ static void start_next(struct project_job *j)
 	}
 	if (stays_down(j, c))
 		engine_answer(j->engine, left_down, j, 0, NULL);
+	else if (c->actual.running && follows_restart(j, current(j)))
+		hooks_restart(c, 0, CONTAINER_TIMEOUT_DEFAULT, started, j);
 	else
 		hooks_start(c, started, j);
 }
@@ -284,7 +298,8 @@ void project_up(struct project_job *j)
 	struct err e;
 	int r = check_external_volumes(j, &e);
 	j->ids = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->ids)) : NULL;
-	if (r == 0 && !j->ids)
+	j->replaced = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->replaced)) : NULL;
+	if (r == 0 && (!j->ids || !j->replaced))
 		r = err_set(&e, ENOMEM, "bring up %s", j->project->name);
 	if (r < 0) {
 		project_end(j, r, &e, NULL);

@@ -53,6 +53,7 @@ struct compose_dependency {
 	const char *service;
 	enum compose_condition condition;
 	bool required;
+	bool restart; /* when up replaces that one's container, ours is restarted */
 };
 
 struct compose_service {

@@ -35,7 +35,8 @@ static int namespace_of_service(
 	const char *mode = arena_printf(l->arena, "container:%s", name);
 	if (!mode)
 		return load_fail_memory(l);
-	int r = service_add_dependency(l, v, service, COMPOSE_STARTED, true);
+	int r = service_add_dependency(
+		l, v, &(const struct compose_dependency){ .service = service, .required = true });
 	return r < 0 ? r : service_put_text(l, v, k->member, mode);
 }
 
@@ -390,25 +391,20 @@ static int depend_on(struct load *l, const struct node_entry *e)
 	const struct node *condition = node_get(e->value, "condition"),
 			  *required = node_get(e->value, "required");
 	const struct node *restart = node_get(e->value, "restart");
-	enum compose_condition want = COMPOSE_STARTED;
-	bool must = true, again = false;
+	struct compose_dependency d = { .service = e->key, .condition = COMPOSE_STARTED, .required = true };
 	int r = 0;
 
-	if (condition && compose_parse_condition(condition->text, &want) < 0)
+	if (condition && compose_parse_condition(condition->text, &d.condition) < 0)
 		return load_fail(l, condition,
 			"\"%.60s\" must be service_started or service_completed_successfully",
 			condition->text);
-	if (want == COMPOSE_HEALTHY)
+	if (d.condition == COMPOSE_HEALTHY)
 		return load_fail(l, condition, "service_healthy: health checks are not built yet");
 	if (required)
-		r = value_bool(l, required, &must);
+		r = value_bool(l, required, &d.required);
 	if (r == 0 && restart)
-		r = value_bool(l, restart, &again);
-	if (r < 0)
-		return r;
-	if (again)
-		return load_fail(l, restart, "a restart that follows a dependency's is not built yet");
-	return service_add_dependency(l, e->value, e->key, want, must);
+		r = value_bool(l, restart, &d.restart);
+	return r < 0 ? r : service_add_dependency(l, e->value, &d);
 }
 
 int isolation_depends_on(struct load *l, const struct key *k, const struct node *v)

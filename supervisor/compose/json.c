@@ -54,8 +54,8 @@ static json_t *dependencies(const struct compose_service *s)
 	auto_(json) json_t *list = json_array();
 	for (size_t i = 0; i < s->n_depends_on; i++) {
 		const struct compose_dependency *d = &s->depends_on[i];
-		json_t *one = json_pack("{s:s, s:s, s:b}", "Service", d->service, "Condition",
-			conditions[d->condition], "Required", d->required);
+		json_t *one = json_pack("{s:s, s:s, s:b, s:b}", "Service", d->service, "Condition",
+			conditions[d->condition], "Required", d->required, "Restart", d->restart);
 		if (json_array_append_new(list, one) < 0)
 			return NULL;
 	}
@@ -159,6 +159,8 @@ static int read_dependencies(struct reader *rd, const json_t *obj, struct compos
 			r = read_text(rd, one, "DependsOn", "Condition", &condition);
 		if (r == 0)
 			r = json_get_bool(one, "DependsOn", "Required", &d->required, rd->err);
+		if (r == 0)
+			r = json_get_bool(one, "DependsOn", "Restart", &d->restart, rd->err);
 		if (r < 0)
 			return r;
 		if (compose_parse_condition(condition, &d->condition) < 0)

@@ -125,19 +125,19 @@ const char *service_container_name(struct load *l, const char *service)
 	return *cached;
 }
 
-int service_add_dependency(struct load *l, const struct node *at, const char *name,
-	enum compose_condition condition, bool required)
+int service_add_dependency(struct load *l, const struct node *at, const struct compose_dependency *wanted)
 {
 	struct service *s = l->svc;
 	struct compose_service *out = s->out;
 
 	for (size_t i = 0; i < out->n_depends_on; i++) {
 		struct compose_dependency *d = &out->depends_on[i];
-		if (strcmp(d->service, name) != 0)
+		if (strcmp(d->service, wanted->service) != 0)
 			continue;
-		d->required |= required;
-		if (condition > d->condition)
-			d->condition = condition;
+		d->required |= wanted->required;
+		d->restart |= wanted->restart;
+		if (wanted->condition > d->condition)
+			d->condition = wanted->condition;
 		return 0;
 	}
 	if (out->n_depends_on == s->depends_room) {
@@ -155,8 +155,7 @@ int service_add_dependency(struct load *l, const struct node *at, const char *na
 		s->depends_room = room;
 	}
 	s->places[out->n_depends_on] = at;
-	out->depends_on[out->n_depends_on++] =
-		(struct compose_dependency){ .service = name, .condition = condition, .required = required };
+	out->depends_on[out->n_depends_on++] = *wanted;
 	return 0;
 }
 
@@ -181,13 +180,13 @@ static int hash_body(struct load *l, struct compose_service *out)
 	return out->config_hash ? 0 : load_fail_memory(l);
 }
 
-/* "db:service_started:false,...": condition, and whether a restart follows (not built yet). */
+/* "db:service_started:false,...": condition, and whether a restart follows. */
 static int dependencies_text(struct load *l, const struct compose_service *out, struct buf *text)
 {
 	for (size_t i = 0; i < out->n_depends_on; i++) {
 		const struct compose_dependency *d = &out->depends_on[i];
-		if (buf_printf(text, "%s%s:%s:false", i ? "," : "", d->service,
-			    compose_condition_name(d->condition)) < 0)
+		if (buf_printf(text, "%s%s:%s:%s", i ? "," : "", d->service,
+			    compose_condition_name(d->condition), d->restart ? "true" : "false") < 0)
 			return load_fail_memory(l);
 	}
 	return 0;

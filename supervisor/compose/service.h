@@ -33,9 +33,8 @@ int service_put(struct load *l, const struct node *at, const char *member, json_
 /* Borrowed; NULL when not set. */
 json_t *service_get(const struct load *l, const char *member);
 int service_put_text(struct load *l, const struct node *at, const char *member, const char *text);
-/* Asking twice keeps the stronger condition, and required wins over not. */
-int service_add_dependency(struct load *l, const struct node *at, const char *name,
-	enum compose_condition condition, bool required);
+/* Asking twice keeps the stronger condition, and required and restart win over not. */
+int service_add_dependency(struct load *l, const struct node *at, const struct compose_dependency *d);
 /* The container's name of a service of the document; NULL when there is no such service. */
 const char *service_container_name(struct load *l, const char *service);
 

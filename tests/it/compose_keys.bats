@@ -296,3 +296,27 @@ down() {
 	[ -z "$(berth ps -aq --filter label=com.docker.compose.service=web)" ]
 	down
 }
+
+@test "depends_on with restart: who depends on what up replaces is restarted, who does not say so is not" {
+	cat > compose.yaml <<-EOF
+		name: again
+		services:
+		  db: { image: "dir:$ROOT", command: sleep 600, stop_grace_period: 100ms, environment: { V: "\${V:-1}" } }
+		  web:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 100ms
+		    depends_on: { db: { condition: service_started, restart: true } }
+		  other: { image: "dir:$ROOT", command: sleep 600, stop_grace_period: 100ms, depends_on: [db] }
+	EOF
+	up
+	local web other id
+	web=$(berth inspect -f '{{.State.StartedAt}}' again-web-1)
+	other=$(berth inspect -f '{{.State.StartedAt}}' again-other-1)
+	id=$(berth inspect -f '{{.Id}}' again-web-1)
+	V=2 up
+	[ "$(berth inspect -f '{{.State.StartedAt}}' again-web-1)" != "$web" ]
+	[ "$(berth inspect -f '{{.Id}}' again-web-1)" = "$id" ]
+	[ "$(berth inspect -f '{{.State.StartedAt}}' again-other-1)" = "$other" ]
+	down
+}

@@ -446,8 +446,10 @@ static const struct row {
 	{ "    depends_on: {db: {condition: soon}}\n", NULL,
 		"compose.yaml:4:34: services.web.depends_on.db: \"soon\" must be service_started or "
 		"service_completed_successfully" },
-	{ "    depends_on: {db: {condition: service_started, restart: true}}\n", NULL,
-		"compose.yaml:4:60: services.web.depends_on.db: a restart that follows a dependency's is not built yet" },
+	{ "    depends_on: {db: {condition: service_started, restart: true}}\n  db: {image: 'dir:r'}\n",
+		"Image", "\"dir:/srv/app/r\"" },
+	{ "    depends_on: {db: {restart: perhaps}}\n", NULL,
+		"compose.yaml:4:32: services.web.depends_on.db: \"perhaps\" must be true or false" },
 	{ "    depends_on: [web]\n", NULL,
 		"compose.yaml:3:5: services: services depend on each other: web -> web" },
 };

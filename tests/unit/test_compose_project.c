@@ -449,8 +449,8 @@ static void test_json(void **state)
 	struct err e;
 	auto_(compose) struct compose_project *c = NULL, *again = NULL;
 	put(p, "f.yaml",
-		"services:\n" S(
-			"a", ", attach: false, depends_on: {b: {condition: service_completed_successfully}}")
+		"services:\n" S("a",
+			", attach: false, depends_on: {b: {condition: service_completed_successfully, restart: true}}")
 			S("b", ", volumes: ['v:/v']") S("z",
 				", profiles: [q]") "volumes: {v: {labels: [l]}, ww: {external: true}}\n");
 	assert_int_equal(load(p, "f.yaml", named, &c, &e), 0);
@@ -465,6 +465,11 @@ static void test_json(void **state)
 	assert_true(again->services[0].attach);
 	assert_int_equal(again->services[1].depends_on[0].condition, COMPOSE_COMPLETED);
 	assert_true(again->services[1].depends_on[0].required);
+	assert_true(again->services[1].depends_on[0].restart);
+	assert_string_equal(
+		json_string_value(json_object_get(
+			json_object_get(again->services[1].body, "Labels"), "com.docker.compose.depends_on")),
+		"b:service_completed_successfully:true");
 	assert_string_equal(again->volumes[0].name, "demo_v");
 	assert_string_equal(
 		json_string_value(json_object_get(again->volumes[0].labels, "com.docker.compose.volume")),
