@@ -11,6 +11,7 @@
  *            {"Upper": "disk"|"tmpfs", "Root": "overlay"|"shared",
  *             "UserMaps": {"Uid": [{"ContainerID", "HostID", "Size"}], "Gid": [...]},
  *             "Files": [{"Target", "Source" or "Content", "Uid", "Gid", "Mode"}]  made for each start, read-only inside
+ *             "MountsFrom": [...]    as HostConfig.Mounts: what VolumesFrom meant when the container was made
  *             "PostStart", "PreStop": [{"Cmd", "User", "Privileged", "WorkingDir", "Env"}]  bodies of execs
  *             "StopGraceNs": integer                     compose's exact stop_grace_period
  *             "Oci": {"Id": "x", "Spec": "config.json"}  what runs is exactly this; Docker's members only describe it

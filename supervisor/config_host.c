@@ -29,7 +29,6 @@ static const struct field host_fields[] = {
 static const struct field_refused refused[] = {
 	{ "PortBindings", "not built yet" },
 	{ "PublishAllPorts", "not built yet" },
-	{ "VolumesFrom", "not built yet" },
 	{ "Links", "not built yet" },
 	{ "StorageOpt", "not built yet" },
 	{ "CgroupParent", "not built yet" },

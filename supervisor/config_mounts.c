@@ -31,6 +31,14 @@ static struct config_mount *add(struct config *c, struct list *l)
 	return m;
 }
 
+static const struct config_mount *find(const struct list *l, const char *target)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->items[i].target, target) == 0)
+			return &l->items[i];
+	return NULL;
+}
+
 /* A clean, absolute target; where names the key for the error. */
 static int set_target(
 	struct config *c, struct config_mount *m, const char *target, const char *where, struct err *e)
@@ -404,6 +412,23 @@ static int read_mounts(const json_t *host, struct config *c, struct list *l, str
 	return 0;
 }
 
+/* Those of VolumesFrom: the container's own win, and of two others the first. */
+static int read_mounts_from(const json_t *body, struct config *c, struct list *l, struct err *e)
+{
+	json_t *berth = json_object_get(body, "Berth"), *mounts = NULL, *item;
+	size_t i;
+	int r = json_get_array(berth, "Berth", "MountsFrom", &mounts, e);
+	if (r < 0 || !mounts)
+		return r;
+	json_array_foreach (mounts, i, item) {
+		const char *target = json_string_value(json_object_get(item, "Target"));
+		r = target && find(l, target) ? 0 : read_mount(item, i, c, l, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_tmpfs(const json_t *host, struct config *c, struct list *l, struct err *e)
 {
 	char **kv = NULL;
@@ -422,14 +447,6 @@ static int read_tmpfs(const json_t *host, struct config *c, struct list *l, stru
 }
 
 /* ---- Volumes{} and what holds for all of them */
-
-static const struct config_mount *find(const struct list *l, const char *target)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->items[i].target, target) == 0)
-			return &l->items[i];
-	return NULL;
-}
 
 /* Targets that want a volume of their own, unless something is declared there. */
 static int read_volumes(const json_t *body, struct config *c, struct list *l, struct err *e)
@@ -512,6 +529,8 @@ int config_read_mounts(const json_t *body, const json_t *host, struct config *c,
 		r = read_mounts(host, c, &l, e);
 	if (r == 0)
 		r = read_tmpfs(host, c, &l, e);
+	if (r == 0)
+		r = read_mounts_from(body, c, &l, e);
 	if (r == 0)
 		r = read_volumes(body, c, &l, e);
 	if (r == 0)

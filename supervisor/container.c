@@ -16,6 +16,7 @@
 #include "supervisor/runs.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
+#include "supervisor/volumes_from.h"
 
 /* ---------------------------------------------------------------- looking up */
 
@@ -166,9 +167,10 @@ static int complete_config(struct container *c, const json_t *body, struct err *
 {
 	auto_(rootfs) struct rootfs root = { 0 };
 	struct config_image image = { 0 };
-	int r = config_parse(body, &c->config, e);
+	auto_(json) json_t *resolved = NULL;
+	int r = volumes_from_resolve(c->engine, body, &resolved, e);
 
-	if (r < 0)
+	if (r < 0 || (r = config_parse(resolved ? resolved : body, &c->config, e)) < 0)
 		return r;
 	if (c->config->oci_spec)
 		return config_complete(c->config, c->id, NULL, e);

@@ -198,6 +198,7 @@ static const struct key service_keys[] = {
 	/* mounts */
 	{ .name = "volumes", .shape = SHAPE_OBJECTS, .sub = mount_keys, .unique = "target", .apply = mounts_volumes,
 		.normalise = mounts_normalise_volume },
+	{ .name = "volumes_from", .shape = SHAPE_SET, .apply = volumes_apply_from },
 	{ .name = "tmpfs", .shape = SHAPE_SET, .apply = mounts_tmpfs },
 	{ .name = "devices", .shape = SHAPE_OBJECTS, .sub = device_keys, .unique = "target", .apply = mounts_devices,
 		.normalise = mounts_normalise_device },
@@ -229,7 +230,6 @@ static const struct key service_keys[] = {
 	LATER("external_links", "networks are"),
 	LATER("healthcheck", "health checks are"),
 	LATER("pre_start", "containers that run before a start are"),
-	LATER("volumes_from", "volumes_from is"),
 	LATER("cgroup_parent", "the choice of a parent cgroup is"),
 	LATER("storage_opt", "a size limit of the root file system is"),
 	LATER("gpus", "device requests are"),

@@ -92,7 +92,8 @@ service_handler mounts_volumes, mounts_tmpfs, mounts_devices;
 int mounts_normalise_volume(struct load *l, struct node **v);
 int mounts_normalise_device(struct load *l, struct node **v);
 
-/* volumes.c: top-level volumes, into the project. */
+/* volumes.c: top-level volumes, into the project; those of other containers. */
+service_handler volumes_apply_from;
 int volumes_declare(struct load *l);
 /* The real name of a declared volume; NULL when key is not declared. */
 const char *volumes_name(struct load *l, const char *key);

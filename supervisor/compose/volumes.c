@@ -289,3 +289,47 @@ int volumes_declare(struct load *l)
 	load_leave(l, outer);
 	return load_goes_on(r) ? 0 : r;
 }
+
+/* ---- volumes_from ---- */
+
+/* SERVICE[:MODE] or container:NAME[:MODE] */
+static int add_from(struct load *l, const struct node *item, json_t *list)
+{
+	bool other = text_has_prefix(item->text, "container:");
+	const char *text = item->text + (other ? strlen("container:") : 0), *colon = strchr(text, ':');
+	const char *mode = colon ? colon + 1 : "rw";
+	char *name = arena_strndup(l->arena, text, colon ? (size_t)(colon - text) : strlen(text));
+	int r = 0;
+	if (!name)
+		return load_fail_memory(l);
+	if (!*name || (strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0))
+		return load_fail(l, item,
+			"\"%.80s\" must be SERVICE or container:NAME, and :ro or :rw if wanted", item->text);
+	if (!other) {
+		if (strcmp(name, l->svc->name) == 0)
+			return load_fail(l, item, "a service cannot take its own volumes");
+		const struct compose_dependency d = { .service = name, .required = true };
+		const char *container = service_container_name(l, name);
+		if (!container)
+			return load_fail(l, item, "there is no service %.80s", name);
+		r = service_add_dependency(l, item, &d);
+		name = arena_strdup(l->arena, container);
+	}
+	const char *from = r == 0 && name ? arena_printf(l->arena, "%s:%s", name, mode) : NULL;
+	json_t *value;
+	if (r == 0)
+		r = from ? value_json(l, item, from, &value) : load_fail_memory(l);
+	if (r < 0)
+		return r;
+	return json_array_append_new(list, value) < 0 ? load_fail_memory(l) : 0;
+}
+
+int volumes_apply_from(struct load *l, const struct key *k, const struct node *v)
+{
+	auto_(json) json_t *list = json_array();
+	int r = 0;
+	(void)k;
+	for (size_t i = 0; i < v->n && r == 0; i++)
+		r = add_from(l, v->items[i], list);
+	return r < 0 ? r : service_put(l, v, "HostConfig.VolumesFrom", take_ptr(&list));
+}

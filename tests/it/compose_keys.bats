@@ -284,7 +284,7 @@ down() {
 	[ "$(berth ps --format '{{.Names}}' | sort | xargs)" = "many-web-1 many-web-2" ]
 	[ "$(berth inspect -f '{{.State.StartedAt}}' many-web-1)" = "$first" ]
 
-	berth rm -f many-web-1 # a number that is free is taken again
+	berth rm -f -v many-web-1 # a number that is free is taken again
 	N=3 up
 	[ "$(berth ps --format '{{.Names}}' | sort | xargs)" = "many-web-1 many-web-2 many-web-3" ]
 
@@ -319,4 +319,44 @@ down() {
 	[ "$(berth inspect -f '{{.Id}}' again-web-1)" = "$id" ]
 	[ "$(berth inspect -f '{{.State.StartedAt}}' again-other-1)" = "$other" ]
 	down
+}
+
+@test "volumes_from: the binds and volumes of another, one's own win, and run --volumes-from too" {
+	mkdir -p host own
+	echo bind > host/file
+	echo mine > own/file
+	cat > compose.yaml <<-EOF
+		name: from
+		services:
+		  base:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 100ms
+		    volumes: [./host:/bound, data:/data, /anonymous, ./host:/over]
+		    tmpfs: [/memory]
+		  web:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 100ms
+		    volumes_from: ["base:ro"]
+		    volumes: [./own:/over]
+		volumes: { data: {} }
+	EOF
+	up
+	[ "$(berth exec from-web-1 cat /bound/file)" = bind ]
+	[ "$(berth exec from-web-1 cat /over/file)" = mine ]
+	berth exec from-base-1 sh -c 'echo 1 > /data/x; echo 2 > /anonymous/x'
+	[ "$(berth exec from-web-1 cat /data/x)" = 1 ]
+	[ "$(berth exec from-web-1 cat /anonymous/x)" = 2 ]
+	run berth exec from-web-1 sh -c 'echo 3 > /data/x'
+	[ "$status" -ne 0 ]
+	run berth exec from-web-1 ls /memory
+	[ "$status" -ne 0 ]
+	[ "$(timeout $((20 * SLOW)) berth run --rm --volumes-from from-base-1 "dir:$ROOT" sh -c 'echo 4 > /data/x; cat /anonymous/x')" = 2 ]
+	[ "$(berth exec from-web-1 cat /data/x)" = 4 ]
+	run timeout $((20 * SLOW)) berth run --rm --volumes-from nobody "dir:$ROOT" true
+	[ "$status" -eq 125 ]
+	[[ "$output" == *"No such container: nobody"* ]]
+	down -v
+	[ -z "$(ls -A "$SUITE_DIR/data/volumes" 2> /dev/null)" ]
 }

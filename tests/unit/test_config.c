@@ -204,7 +204,6 @@ static void docker_texts_for_the_rest(void **state)
 		{ "\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"1\"}]}", EOPNOTSUPP,
 			"=HostConfig.PortBindings: not built yet" },
 		{ "\"PublishAllPorts\":true", EOPNOTSUPP, "=HostConfig.PublishAllPorts: not built yet" },
-		{ "\"VolumesFrom\":[\"a\"]", EOPNOTSUPP, "=HostConfig.VolumesFrom: not built yet" },
 		{ "\"Links\":[\"a:b\"]", EOPNOTSUPP, "=HostConfig.Links: not built yet" },
 		{ "\"LogConfig\":{\"Type\":\"syslog\"}", EINVAL,
 			"=HostConfig.LogConfig.Type: logger: no log driver named 'syslog' is registered" },
