@@ -126,7 +126,7 @@ static const struct key deploy_keys[] = {
 	{ .name = "mode", .apply = scale_apply_mode, .words = "replicated global" },
 	{ .name = "replicas", .apply = scale_apply },
 	KEYS("resources", deploy_resources_keys),
-	LATER("restart_policy", "deploy.restart_policy is (restart works)"),
+	LATER("restart_policy", "restart policies of tasks (restart: works) are"),
 	LATER("update_config", "rolling updates are"),
 	LATER("rollback_config", "rollbacks are"),
 	IGNORED("labels"), /* a service's, not its containers' */

@@ -360,3 +360,46 @@ down() {
 	down -v
 	[ -z "$(ls -A "$SUITE_DIR/data/volumes" 2> /dev/null)" ]
 }
+
+@test "the supervisor dies while hooks run: what ran goes on, a stop begins anew, nothing is left" {
+	mkdir -p log
+	cat > compose.yaml <<-EOF
+		name: crash
+		services:
+		  web:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 100ms
+		    volumes: [./log:/log]
+		    post_start: [{ command: sh -c 'echo begun >> /log/start; sleep 2' }]
+		    pre_stop: [{ command: sh -c 'echo begun >> /log/stop; sleep 1' }]
+	EOF
+	timeout $((30 * SLOW)) berth up -d &
+	local up=$!
+	wait_until 10 test -e log/start
+	kill -KILL "$(supervisor_pid)"
+	wait "$up" || true
+	wait_until 10 timeout $((5 * SLOW)) berth version > /dev/null
+	[ "$(berth inspect -f '{{.State.Status}}' crash-web-1)" = running ]
+	timeout $((30 * SLOW)) berth stop crash-web-1 &
+	local stop=$!
+	wait_until 10 test -e log/stop
+	kill -KILL "$(supervisor_pid)"
+	wait "$stop"
+	[ "$(wc -l < log/stop)" -eq 2 ]
+	[ "$(berth inspect -f '{{.State.Status}}' crash-web-1)" = exited ]
+	down
+}
+
+@test "a file of the create body has the owner that its container knows, in a user namespace too" {
+	local body answer id map='[{"ContainerID":0,"HostID":200000,"Size":65536}]'
+	body='{"Image":"dir:'$ROOT'","Cmd":["sh","-c","stat -c \"%a %u %g\" /f; cat /f"],"Berth":{"UserMaps":{"Uid":'$map',"Gid":'$map'},'
+	body+='"Files":[{"Target":"/f","Content":"text\n","Uid":7,"Gid":8,"Mode":288}]}}'
+	answer=$(printf 'POST /containers/create?name=mapped HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" |
+		timeout 10 socat -t 5 - "UNIX-CONNECT:$SUITE_DIR/run/berth.sock")
+	echo "$answer"
+	[[ "$answer" == *" 201 "* ]]
+	[ "$(timeout $((20 * SLOW)) berth start -a mapped)" = "$(printf '440 7 8\ntext\n')" ]
+	[ "$(stat -c '%a %u %g' "$SUITE_DIR"/data/containers/*/configs/0)" = "440 200007 200008" ]
+	berth rm mapped
+}
