@@ -100,6 +100,10 @@ static void run_next(void *cookie)
 	}
 	auto_(json) json_t *body = exec_body(job, hook);
 	int r = body ? exec_session_create(c, body, &x, &e) : err_set(&e, ENOMEM, "run a hook");
+	if (r == -EBUSY && job->kind == CONFIG_HOOK_PRE_STOP) {
+		job_end(job, 0, NULL); /* paused, or over: nothing runs in it any more that could be told */
+		return;
+	}
 	if (r < 0) {
 		job_end(job, r, &e);
 		return;

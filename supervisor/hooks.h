@@ -7,7 +7,8 @@
  *
  * Source:  the Compose specification, "Lifecycle hooks"; compose for what a failure does.
  * Errors:  -ECANCELED "web hook exited with status 3": the verb has failed. After post_start the container runs on; after pre_stop
- *          it is not stopped. One that has ended by itself meanwhile is stopped: no failure.
+ *          it is not stopped. One that has ended by itself meanwhile is stopped: no failure. A
+ *          paused one cannot run any, and is stopped without.
  * Context: the loop.
  */
 #ifndef SUPERVISOR_HOOKS_H

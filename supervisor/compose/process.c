@@ -214,12 +214,25 @@ int process_attach(struct load *l, const struct key *k, const struct node *v)
 	return value_bool(l, v, &l->svc->out->attach);
 }
 
+/* "1w2d", "12h" */
+static bool is_interval(const char *s)
+{
+	bool any = false;
+	for (; *s; any = true) {
+		size_t n = strspn(s, "0123456789");
+		if (n == 0 || !s[n] || !strchr("wdhms", s[n]))
+			return false;
+		s += n + 1;
+	}
+	return any;
+}
+
 int process_pull_policy(struct load *l, const struct key *k, const struct node *v)
 {
 	(void)k;
 	if (strcmp(v->text, "build") == 0)
 		return load_warn(l, v, "%s: ignored: images are not built here", l->path);
-	if (text_has_prefix(v->text, "every_"))
+	if (text_has_prefix(v->text, "every_") && is_interval(v->text + 6))
 		return 0;
 	return value_word(l, v, "always never missing if_not_present daily weekly every_DURATION");
 }

@@ -181,6 +181,11 @@ down() {
 	timeout $((20 * SLOW)) berth stop hooks-web-1
 	[ "$(cat log/order)" = "$(printf 'before\nstopped\n')" ]
 	timeout $((20 * SLOW)) berth start hooks-web-1
+	berth pause hooks-web-1 # nothing can run in it
+	: > log/order
+	timeout $((20 * SLOW)) berth stop -t 1 hooks-web-1
+	[ "$(cat log/order)" = stopped ]
+	timeout $((20 * SLOW)) berth start hooks-web-1
 	: > log/order
 	timeout $((20 * SLOW)) berth kill hooks-web-1
 	wait_until 5 bash -c '[ "$(berth inspect -f "{{.State.Status}}" hooks-web-1)" = exited ]'

@@ -169,6 +169,10 @@ static const struct row {
 	{ "    platform: linux/pdp11\n", NULL,
 		"compose.yaml:4:15: services.web.platform: \"linux/pdp11\": this machine is" },
 	{ "    platform: linux\n    pull_policy: every_3d\n", "Image", "\"dir:/srv/app/root\"" },
+	{ "    pull_policy: every_1w2d12h\n", "Image", "\"dir:/srv/app/root\"" },
+	{ "    pull_policy: every_day\n", NULL,
+		"compose.yaml:4:18: services.web.pull_policy: \"every_day\" must be one of: always never missing "
+		"if_not_present daily weekly every_DURATION" },
 	{ "    pull_policy: perhaps\n", NULL,
 		"compose.yaml:4:18: services.web.pull_policy: \"perhaps\" must be one of: always never missing "
 		"if_not_present daily weekly every_DURATION" },
