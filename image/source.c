@@ -112,6 +112,18 @@ int image_source_resolve(const char *image, struct image_source *out, struct err
 	return 0;
 }
 
+char *image_source_format(const struct image_source *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		char *text;
+		if (forms[i].kind == s->kind)
+			return asprintf(&text, "%s%s", forms[i].prefix, s->bundle ? s->bundle : s->root) < 0
+				? NULL
+				: text;
+	}
+	return NULL;
+}
+
 void image_source_done(struct image_source *s)
 {
 	free(s->root);

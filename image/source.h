@@ -31,6 +31,8 @@ bool image_source_is_local(const char *image);
 /* Parse and look: the paths are absolute, lexically clean, and directories. */
 int image_source_resolve(const char *image, struct image_source *out, struct err *e);
 void image_source_done(struct image_source *s);
+/* The form again, its path as resolved: what identifies it. The caller frees; NULL: out of memory. */
+char *image_source_format(const struct image_source *s);
 
 OWN_DEFINE(image_source, struct image_source, image_source_done)
 

@@ -82,6 +82,8 @@ static void test_dir(void **state)
 	assert_int_equal(s.kind, IMAGE_DIR);
 	assert_string_equal(s.root, path_of("/root"));
 	assert_null(s.bundle);
+	auto_free char *form = image_source_format(&s);
+	assert_string_equal(form, named("dir:", "/root"));
 	image_source_done(&s);
 	assert_int_equal(image_source_resolve(named("dir:", "/none"), &s, &e), -ENOENT);
 	assert_non_null(strstr(e.text, "/none: No such file or directory"));
