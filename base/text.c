@@ -176,3 +176,40 @@ const char *text_env_value(const char *s, const char *key)
 	size_t len = strlen(key);
 	return strncmp(s, key, len) == 0 && s[len] == '=' ? s + len + 1 : NULL;
 }
+
+/* ---------------------------------------------------------------- suggestions */
+
+/* Levenshtein, names of up to 63 characters. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[64], la = strlen(a), lb = strlen(b);
+	if (la >= 64 || lb >= 64)
+		return 64;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+			diagonal = row[j];
+			best = best < row[j] + 1 ? best : row[j] + 1;
+			row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
+		}
+	}
+	return row[lb];
+}
+
+const char *text_nearest(const char *word, const char *const *names, size_t n)
+{
+	size_t limit = strlen(word) / 3 + 1, best = limit + 1;
+	const char *found = NULL;
+	for (size_t i = 0; i < n; i++) {
+		size_t d = distance(word, names[i]);
+		if (d < best) {
+			best = d;
+			found = names[i];
+		}
+	}
+	return found;
+}

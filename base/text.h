@@ -37,4 +37,7 @@ bool text_has_prefix(const char *s, const char *prefix);
 /* "K=V": pointer to V, or NULL when s is not of key K. */
 const char *text_env_value(const char *s, const char *key);
 
+/* Of n names the one nearest to a misspelt word, or NULL when none is near. */
+const char *text_nearest(const char *word, const char *const *names, size_t n);
+
 #endif

@@ -86,43 +86,6 @@ static int parse_number(enum option_type type, const char *s, int64_t *out)
 	}
 }
 
-/* ---------------------------------------------------------------- suggestions */
-
-/* Levenshtein, names of up to 63 characters. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[64], la = strlen(a), lb = strlen(b);
-	if (la >= 64 || lb >= 64)
-		return 64;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-			diagonal = row[j];
-			best = best < row[j] + 1 ? best : row[j] + 1;
-			row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
-		}
-	}
-	return row[lb];
-}
-
-const char *nearest_name(const char *word, const char *const *names, size_t n)
-{
-	size_t limit = strlen(word) / 3 + 1, best = limit + 1;
-	const char *found = NULL;
-	for (size_t i = 0; i < n; i++) {
-		size_t d = distance(word, names[i]);
-		if (d < best) {
-			best = d;
-			found = names[i];
-		}
-	}
-	return found;
-}
-
 /* ---------------------------------------------------------------- parsing */
 
 static const struct option_def *find_long(const struct option_def *table, const char *name, size_t len)
@@ -149,7 +112,7 @@ static int unknown_long(const struct option_def *table, const char *name, size_t
 	for (const struct option_def *d = table; d->long_name && n < 256; d++)
 		names[n++] = d->long_name;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)len, name);
-	const char *near = nearest_name(word, names, n);
+	const char *near = text_nearest(word, names, n);
 	if (near)
 		return err_say(e, EINVAL, "unknown flag: --%s (did you mean --%s?)", word, near);
 	return err_say(e, EINVAL, "unknown flag: --%s", word);
@@ -210,6 +173,9 @@ static int parse_short(struct args *o, struct cursor *c, struct err *e)
 	const char *word = c->argv[c->at++];
 	for (const char *p = word + 1; *p; p++) {
 		const struct option_def *d = find_short(o->table, *p);
+		if (!d && find_long(o->table, word + 1, strcspn(word + 1, "=")))
+			return err_say(e, EINVAL, "unknown shorthand flag: '%c' in %s (did you mean -%s?)",
+				*p, word, word);
 		if (!d)
 			return err_say(e, EINVAL, "unknown shorthand flag: '%c' in %s", *p, word);
 		if (p[1] == '=')

@@ -64,7 +64,5 @@ int64_t option_number(const struct args *o, const char *name, int64_t def);
 
 /* "      --name string   Assign a name" lines. */
 int args_help(const struct option_def *table, struct buf *out);
-/* Of n names the one nearest to word, or NULL when none is near. */
-const char *nearest_name(const char *word, const char *const *names, size_t n);
 
 #endif

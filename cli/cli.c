@@ -10,6 +10,8 @@
 #include "cli/check.h"
 #include "cli/output.h"
 
+#define VERBS_MAX 128 /* of one table, for suggestions */
+
 static const struct verb verbs[] = {
 	{ "run", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container and run it", run_options, true, 1,
 		SIZE_MAX, 125, verb_run, NULL },
@@ -65,21 +67,38 @@ static const struct verb verbs[] = {
 	{ NULL, NULL, NULL, NULL, false, 0, 0, 0, NULL, NULL },
 };
 
+static const struct verb_group groups[] = {
+	{ "compose", "The verbs of docker compose, by project and service", compose_options, compose_verbs },
+	{ NULL, NULL, NULL, NULL },
+};
+
 const struct verb *cli_verbs(void)
 {
 	return verbs;
 }
 
+const struct verb_group *cli_groups(void)
+{
+	return groups;
+}
+
 /* ---------------------------------------------------------------- help */
+
+static void print_names(FILE *to, const struct verb *table)
+{
+	for (const struct verb *v = table; v->name; v++)
+		(void)fprintf(to, "  %-10s %s\n", v->name, v->summary);
+}
 
 static void print_help(FILE *to)
 {
 	(void)fprintf(to,
 		"Usage:  berth [-H unix://PATH] VERB [OPTIONS]\n\nContainers from root filesystems and compose "
 		"files.\n\nVerbs:\n");
-	for (const struct verb *v = verbs; v->name; v++)
-		(void)fprintf(to, "  %-10s %s\n", v->name, v->summary);
-	(void)fprintf(to, "  %-10s %s\n", "daemon", "Be the supervisor");
+	print_names(to, verbs);
+	(void)fprintf(to, "  %-10s %s\n\nGroups of verbs:\n", "daemon", "Be the supervisor");
+	for (const struct verb_group *g = groups; g->name; g++)
+		(void)fprintf(to, "  %-10s %s\n", g->name, g->summary);
 	(void)fprintf(to,
 		"\nOptions:\n  -H, --host string   The daemon's socket (BERTH_HOST; default unix://%s)\n"
 		"      --help          Print this\n  -v, --version       Print the version\n\n"
@@ -87,15 +106,28 @@ static void print_help(FILE *to)
 		CLI_DEFAULT_SOCKET);
 }
 
-static int print_verb_help(const struct verb *v)
+static int print_options(const struct option_def *table)
 {
 	auto_(buf) struct buf out = { 0 };
-	if (args_help(v->options(), &out) < 0)
+	if (args_help(table, &out) < 0)
 		return 1;
-	(void)printf("Usage:  berth %s %s\n\n%s\n", v->name, v->usage, v->summary);
-	if (out.len > 0)
-		(void)printf("\nOptions:\n%s", out.data);
+	(void)printf("\nOptions:\n%s      --help   Print this\n", out.len > 0 ? out.data : "");
 	return 0;
+}
+
+static int print_verb_help(const struct verb *v, const char *title)
+{
+	(void)printf("Usage:  berth %s %s\n\n%s\n", title, v->usage, v->summary);
+	return print_options(v->options());
+}
+
+static int print_group_help(const struct verb_group *g)
+{
+	(void)printf("Usage:  berth %s [OPTIONS] VERB\n\n%s\n\nVerbs:\n", g->name, g->summary);
+	print_names(stdout, g->verbs());
+	int r = print_options(g->options());
+	(void)printf("\nRun 'berth %s VERB --help' for more on a verb.\n", g->name);
+	return r;
 }
 
 /* ---------------------------------------------------------------- global options */
@@ -107,6 +139,14 @@ static int set_host(const char *host, struct cli *cli, struct err *e)
 		return err_say(e, EINVAL, "unable to parse host '%s': only unix:///PATH is supported", host);
 	cli->socket = host + sizeof(scheme) - 1;
 	return 0;
+}
+
+static int unknown_global(const char *flag, struct err *e)
+{
+	static const char *const names[] = { "--host", "--help", "--version" };
+	const char *near = text_nearest(flag, names, sizeof(names) / sizeof(names[0]));
+	return near ? err_say(e, EINVAL, "unknown flag: %s (did you mean %s?)", flag, near)
+		    : err_say(e, EINVAL, "unknown flag: %s", flag);
 }
 
 int cli_parse_globals(int argc, char *const *argv, const char *env_host, struct cli *cli, struct err *e)
@@ -122,7 +162,7 @@ int cli_parse_globals(int argc, char *const *argv, const char *env_host, struct 
 		else if (strcmp(a, "-H") != 0 && strcmp(a, "--host") != 0)
 			return a[0] == '-' && a[1] == 'H' && a[2]
 				? err_say(e, EINVAL, "write -H unix:///PATH with a blank")
-				: err_say(e, EINVAL, "unknown flag: %s", a);
+				: unknown_global(a, e);
 		else if (i + 1 >= argc)
 			return err_say(e, EINVAL, "flag needs an argument: %s", a);
 		else
@@ -135,72 +175,152 @@ int cli_parse_globals(int argc, char *const *argv, const char *env_host, struct 
 
 /* ---------------------------------------------------------------- the verb */
 
-static int unknown_verb(const char *name)
+static const struct verb *find_verb(const struct verb *table, const char *name)
 {
-	const char *names[sizeof(verbs) / sizeof(verbs[0])];
-	size_t n = 0;
-	for (const struct verb *v = verbs; v->name; v++)
+	for (; table->name; table++)
+		if (strcmp(table->name, name) == 0)
+			return table;
+	return NULL;
+}
+
+static const struct verb_group *find_group(const char *name)
+{
+	for (const struct verb_group *g = groups; g->name; g++)
+		if (strcmp(g->name, name) == 0)
+			return g;
+	return NULL;
+}
+
+/* group NULL: a verb of berth itself. */
+static int unknown_verb(const struct verb_group *group, const char *name)
+{
+	const char *names[VERBS_MAX] = { "daemon", "help" };
+	size_t n = group ? 0 : 2;
+	for (const struct verb *v = group ? group->verbs() : verbs; v->name && n < VERBS_MAX; v++)
 		names[n++] = v->name;
-	const char *near = nearest_name(name, names, n);
-	(void)fprintf(stderr, "berth: '%s' is not a berth verb.", name);
+	for (const struct verb_group *g = groups; !group && g->name && n < VERBS_MAX; g++)
+		names[n++] = g->name;
+	const char *near = text_nearest(name, names, n);
+	const char *title = group ? group->name : "", *blank = group ? " " : "";
+	(void)fprintf(stderr, "berth: '%s' is not a berth%s%s verb.", name, blank, title);
 	if (near)
 		(void)fprintf(stderr, " Did you mean '%s'?", near);
-	(void)fprintf(stderr, "\nSee 'berth --help'\n");
+	(void)fprintf(stderr, "\nSee 'berth%s%s --help'\n", blank, title);
 	return 1;
 }
 
-static int run_verb(const struct verb *v, const struct cli *cli, int argc, char **argv)
+static int wrong_count(const struct verb *v, const char *title)
+{
+	struct err e;
+	if (v->max_args == 0)
+		(void)err_say(&e, EINVAL, "'berth %s' accepts no arguments", title);
+	else if (v->max_args == v->min_args)
+		(void)err_say(&e, EINVAL, "'berth %s' requires exactly %zu argument%s", title, v->min_args,
+			v->min_args == 1 ? "" : "s");
+	else if (v->max_args < SIZE_MAX && v->min_args == 0)
+		(void)err_say(&e, EINVAL, "'berth %s' accepts at most %zu argument%s", title, v->max_args,
+			v->max_args == 1 ? "" : "s");
+	else if (v->max_args < SIZE_MAX)
+		(void)err_say(&e, EINVAL, "'berth %s' requires %zu to %zu arguments", title, v->min_args,
+			v->max_args);
+	else
+		(void)err_say(&e, EINVAL, "'berth %s' requires at least %zu argument%s", title, v->min_args,
+			v->min_args == 1 ? "" : "s");
+	return print_usage_error(title, &e, v->usage_code);
+}
+
+/* title is what stands behind "berth": "ps" or "compose ps". */
+static int run_verb(const struct verb *v, const char *title, const struct cli *cli, int argc, char **argv)
 {
 	struct args o;
 	struct err e;
 	if (args_parse(v->options(), argc - 1, argv + 1, v->stop_at_argument, &o, &e) < 0)
-		return print_usage_error(v->name, &e, v->usage_code);
+		return print_usage_error(title, &e, v->usage_code);
 	int code;
-	if (o.help) {
-		code = print_verb_help(v);
-	} else if (v->raw) {
+	if (o.help)
+		code = print_verb_help(v, title);
+	else if (v->raw)
 		code = v->raw(argc, argv);
-	} else if (o.words_len < v->min_args || o.words_len > v->max_args) {
-		if (v->max_args == 0)
-			(void)err_say(&e, EINVAL, "'berth %s' accepts no arguments", v->name);
-		else if (v->max_args == v->min_args)
-			(void)err_say(&e, EINVAL, "'berth %s' requires exactly %zu argument%s", v->name,
-				v->min_args, v->min_args == 1 ? "" : "s");
-		else if (o.words_len > v->max_args)
-			(void)err_say(&e, EINVAL, "'berth %s' accepts at most %zu argument%s", v->name,
-				v->max_args, v->max_args == 1 ? "" : "s");
-		else
-			(void)err_say(&e, EINVAL, "'berth %s' requires at least %zu argument%s", v->name,
-				v->min_args, v->min_args == 1 ? "" : "s");
-		code = print_usage_error(v->name, &e, v->usage_code);
-	} else {
+	else if (o.words_len < v->min_args || o.words_len > v->max_args)
+		code = wrong_count(v, title);
+	else
 		code = v->run(cli, &o);
+	args_done(&o);
+	return code;
+}
+
+static int run_group(const struct verb_group *g, const struct cli *cli, int argc, char **argv)
+{
+	struct args o;
+	struct err e;
+	struct cli inner = *cli;
+	int code;
+	if (args_parse(g->options(), argc - 1, argv + 1, true, &o, &e) < 0)
+		return print_usage_error(g->name, &e, 1);
+	const struct verb *v = o.words_len > 0 && !o.help ? find_verb(g->verbs(), o.words[0]) : NULL;
+	inner.group = &o;
+	if (v) {
+		char title[64];
+		int at = argc - (int)o.words_len;
+		(void)snprintf(title, sizeof(title), "%s %s", g->name, v->name);
+		code = run_verb(v, title, &inner, argc - at, argv + at);
+	} else if (o.words_len > 0 && !o.help && strcmp(o.words[0], "help") != 0) {
+		code = unknown_verb(g, o.words[0]);
+	} else {
+		code = print_group_help(g);
 	}
 	args_done(&o);
-	if (fflush(stdout) != 0 && code == 0)
-		code = 1;
 	return code;
+}
+
+/* "berth help [GROUP] [VERB]": the words are what stands behind "help". */
+static int help_on(int argc, char **argv)
+{
+	const struct verb_group *g = argc > 0 ? find_group(argv[0]) : NULL;
+	const struct verb *v = g && argc > 1 ? find_verb(g->verbs(), argv[1])
+		: argc > 0		     ? find_verb(verbs, argv[0])
+					     : NULL;
+	char title[64];
+	if (argc == 0) {
+		print_help(stdout);
+		return 0;
+	}
+	if (!v)
+		return g && argc == 1 ? print_group_help(g) : unknown_verb(g, argv[g ? 1 : 0]);
+	(void)snprintf(title, sizeof(title), "%s%s%s", g ? g->name : "", g ? " " : "", v->name);
+	return print_verb_help(v, title);
+}
+
+static int dispatch(const struct cli *cli, int argc, char **argv)
+{
+	if (argc == 0 || strcmp(argv[0], "--help") == 0) {
+		print_help(stdout);
+		return 0;
+	}
+	if (strcmp(argv[0], "help") == 0)
+		return help_on(argc - 1, argv + 1);
+	if (strcmp(argv[0], "-v") == 0 || strcmp(argv[0], "--version") == 0) {
+		(void)printf("berth version %s\n", BERTH_VERSION);
+		return 0;
+	}
+	const struct verb_group *g = find_group(argv[0]);
+	if (g)
+		return run_group(g, cli, argc, argv);
+	const struct verb *v = find_verb(verbs, argv[0]);
+	return v ? run_verb(v, v->name, cli, argc, argv) : unknown_verb(NULL, argv[0]);
 }
 
 int cli_main(int argc, char **argv)
 {
-	struct cli cli;
+	struct cli cli = { 0 };
 	struct err e;
 	int at = cli_parse_globals(argc, argv, getenv("BERTH_HOST"), &cli, &e);
 	if (at < 0) {
 		(void)fprintf(stderr, "berth: %s\nSee 'berth --help'\n", e.text);
 		return 125;
 	}
-	if (at >= argc || strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "help") == 0) {
-		print_help(stdout);
-		return 0;
-	}
-	if (strcmp(argv[at], "-v") == 0 || strcmp(argv[at], "--version") == 0) {
-		(void)printf("berth version %s\n", BERTH_VERSION);
-		return 0;
-	}
-	for (const struct verb *v = verbs; v->name; v++)
-		if (strcmp(v->name, argv[at]) == 0)
-			return run_verb(v, &cli, argc - at, argv + at);
-	return unknown_verb(argv[at]);
+	int code = dispatch(&cli, argc - at, argv + at);
+	if (fflush(stdout) != 0 && code == 0)
+		code = 1;
+	return code;
 }

@@ -21,7 +21,8 @@
 #define CLI_DEFAULT_SOCKET "/run/berth/berth.sock"
 
 struct cli {
-	const char *socket; /* the daemon's socket path */
+	const char *socket;	  /* the daemon's socket path */
+	const struct args *group; /* what stood before the verb of a group; NULL: the verb is of none */
 };
 
 struct verb {
@@ -36,12 +37,26 @@ struct verb {
 	int (*raw)(int argc, char **argv); /* in place of run: reads its own options */
 };
 
+/* Verbs of one kind: "berth compose [OPTIONS] ps". Its options stand before the verb, which finds them in cli.group. */
+struct verb_group {
+	const char *name;
+	const char *summary;
+	const struct option_def *(*options)(void);
+	const struct verb *(*verbs)(void);
+};
+
 /* Everything that is not `daemon` or internal. argv[0] is the program; returns the exit status. */
 int cli_main(int argc, char **argv);
 /* The verb table, ends with a NULL name. */
 const struct verb *cli_verbs(void);
+/* The table of groups, ends with a NULL name. */
+const struct verb_group *cli_groups(void);
 /* Read "[-H unix://PATH]" and the environment: fills cli, returns the index of the verb, or -errno. */
 int cli_parse_globals(int argc, char *const *argv, const char *env_host, struct cli *cli, struct err *e);
+
+/* ---------------------------------------------------------------- groups */
+const struct verb *compose_verbs(void);
+const struct option_def *compose_options(void);
 
 /* ---------------------------------------------------------------- verbs, by file */
 int verb_run(const struct cli *cli, const struct args *o);

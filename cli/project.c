@@ -133,15 +133,27 @@ static json_t *strings(const char *const *values, size_t n)
 	return NULL;
 }
 
-json_t *project_body(const struct args *o, const char *cwd, char *const *env, const char *stdin_text,
-	bool need_file, struct err *e)
+const struct option_value *project_option(const struct args *o, const struct args *group, const char *name)
 {
-	const char *name = option_string(o, "project-name"), *dir = option_string(o, "project-directory");
-	const struct option_value *profiles = option_list(o, "profile");
-	json_t *files = absolute_list(option_list(o, "file"), cwd);
+	const struct option_value *own = option_list(o, name);
+	return own->count == 0 && group ? option_list(group, name) : own;
+}
+
+static const char *last_of(const struct option_value *v)
+{
+	return v->count ? v->values[v->count - 1] : NULL;
+}
+
+json_t *project_body(const struct args *o, const struct args *group, const char *cwd, char *const *env,
+	const char *stdin_text, bool need_file, struct err *e)
+{
+	const char *name = last_of(project_option(o, group, "project-name"));
+	const char *dir = last_of(project_option(o, group, "project-directory"));
+	const struct option_value *profiles = project_option(o, group, "profile");
+	json_t *files = absolute_list(project_option(o, group, "file"), cwd);
 	json_t *body = json_pack("{s:o,s:o,s:s,s:o,s:o,s:o,s:o}", "Files", files, "ProjectDirectory",
 		dir ? absolute(cwd, dir) : json_string(""), "Name", name ? name : "", "EnvFiles",
-		absolute_list(option_list(o, "env-file"), cwd), "Profiles",
+		absolute_list(project_option(o, group, "env-file"), cwd), "Profiles",
 		strings(profiles->values, profiles->count), "Services", strings(o->words, o->words_len),
 		"Env", env_object(env));
 	if (!body) {

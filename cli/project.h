@@ -15,8 +15,10 @@
 /* The body of POST /berth/projects/up and config; files and directories made absolute against cwd. stdin_text is the
  * document of "-f -" or NULL. Without -f COMPOSE_FILE, or the first of compose.yaml, compose.yml, docker-compose.yaml,
  * docker-compose.yml in cwd or above it and its override file: -ENOENT when there is none and need_file is set. */
-json_t *project_body(const struct args *o, const char *cwd, char *const *env, const char *stdin_text,
-	bool need_file, struct err *e);
+json_t *project_body(const struct args *o, const struct args *group, const char *cwd, char *const *env,
+	const char *stdin_text, bool need_file, struct err *e);
+/* An option of the project: where the verb has none, that of its group (NULL: it is of no group). */
+const struct option_value *project_option(const struct args *o, const struct args *group, const char *name);
 
 /* JSON lines as they come: each whole line is given to fn; -EPROTO when one is no object, else fn's result. */
 struct json_lines {

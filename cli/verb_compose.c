@@ -13,14 +13,15 @@
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/project.h"
+#include "cli/project_options.h"
 
 #define STDIN_MAX (4 * 1024 * 1024)
 
 /* ---------------------------------------------------------------- asking */
 
-static int read_stdin(const struct args *o, struct buf *text, struct err *e)
+static int read_stdin(const struct cli *cli, const struct args *o, struct buf *text, struct err *e)
 {
-	const struct option_value *files = option_list(o, "file");
+	const struct option_value *files = project_option(o, cli->group, "file");
 	bool wanted = false;
 	for (size_t i = 0; i < files->count; i++)
 		wanted |= strcmp(files->values[i], "-") == 0;
@@ -41,7 +42,7 @@ static int read_stdin(const struct args *o, struct buf *text, struct err *e)
 	return 0;
 }
 
-static json_t *body_of(const struct args *o, bool need_file, struct err *e)
+static json_t *body_of(const struct cli *cli, const struct args *o, bool need_file, struct err *e)
 {
 	auto_(buf) struct buf text = { 0 };
 	char cwd[PATH_MAX];
@@ -49,10 +50,11 @@ static json_t *body_of(const struct args *o, bool need_file, struct err *e)
 		(void)err_set(e, errno, "find the current directory");
 		return NULL;
 	}
-	int r = read_stdin(o, &text, e);
+	int r = read_stdin(cli, o, &text, e);
 	if (r < 0)
 		return NULL;
-	return project_body(o, cwd, environ, r > 0 ? (text.data ? text.data : "") : NULL, need_file, e);
+	return project_body(
+		o, cli->group, cwd, environ, r > 0 ? (text.data ? text.data : "") : NULL, need_file, e);
 }
 
 /* ---------------------------------------------------------------- progress */
@@ -124,7 +126,7 @@ int verb_up(const struct cli *cli, const struct args *o)
 {
 	auto_(progress) struct progress p = { 0 };
 	struct err e;
-	auto_(json) json_t *body = body_of(o, true, &e);
+	auto_(json) json_t *body = body_of(cli, o, true, &e);
 	if (!body || ask(cli, "/berth/projects/up", body, &p, &e) < 0)
 		return output_error(&e, 1);
 	if (option_bool(o, "detach"))
@@ -137,7 +139,8 @@ int verb_down(const struct cli *cli, const struct args *o)
 {
 	auto_(progress) struct progress p = { 0 };
 	struct err e;
-	auto_(json) json_t *body = body_of(o, !option_given(o, "project-name"), &e);
+	auto_(json) json_t *body =
+		body_of(cli, o, project_option(o, cli->group, "project-name")->count == 0, &e);
 	if (!body)
 		return output_error(&e, 1);
 	if (json_object_set_new(body, "Volumes", json_boolean(option_bool(o, "volumes"))) < 0 ||
@@ -156,22 +159,13 @@ int verb_config(const struct cli *cli, const struct args *o)
 {
 	struct err e;
 	auto_(json) json_t *answer = NULL;
-	auto_(json) json_t *body = body_of(o, true, &e);
+	auto_(json) json_t *body = body_of(cli, o, true, &e);
 	if (!body || config_ask(o, body, &e) < 0 ||
 		api_call(cli, "POST", "/berth/projects/config", body, &answer, &e) < 0)
 		return output_error(&e, 1);
 	print_warnings(json_object_get(answer, "Warnings"));
 	return config_print(o, answer, &e) < 0 ? output_error(&e, 1) : 0;
 }
-
-#define PROJECT_OPTIONS                                                                                      \
-	{ 'f', "file", OPT_LIST, "Compose file (default: compose.yaml in this directory), - for STDIN" },    \
-		{ 'p', "project-name", OPT_STRING, "Project name" },                                         \
-		{ 0, "project-directory", OPT_STRING, "Directory that relative paths start from" },          \
-		{ 0, "env-file", OPT_LIST, "Environment file" },                                             \
-	{                                                                                                    \
-		0, "profile", OPT_LIST, "Profile to enable"                                                  \
-	}
 
 const struct option_def *up_options(void)
 {

@@ -119,6 +119,7 @@ void engine_options_help(FILE *to)
 			table[i].letter ? ", " : "  ", table[i].name, table[i].kind);
 		(void)fprintf(to, "  %-29s %s\n", left, table[i].help);
 	}
+	(void)fprintf(to, "  %-29s %s\n", "    --help", "Print this");
 }
 
 /* The value of this option in word ("--name=x", "-Hx") or in the next word; NULL: not this option, or no value (*missing). */
@@ -149,7 +150,12 @@ static int parse_one(struct engine_options *o, char **argv, int *i, struct err *
 		if (value)
 			return table[k].set(o, value, e);
 	}
-	return err_say(e, EINVAL, "unknown option: %s", argv[*i]);
+	const char *names[ARRAY_LEN(table)];
+	for (size_t k = 0; k < ARRAY_LEN(table); k++)
+		names[k] = table[k].name;
+	const char *near = text_nearest(argv[*i], names, ARRAY_LEN(names));
+	return near ? err_say(e, EINVAL, "unknown option: %s (did you mean %s?)", argv[*i], near)
+		    : err_say(e, EINVAL, "unknown option: %s", argv[*i]);
 }
 
 int engine_options_parse(int argc, char **argv, struct engine_options *out, struct err *e)

@@ -79,6 +79,7 @@ static void refuses_as_docker(void **state)
 	} cases[] = {
 		{ { "--nmae", "x" }, "unknown flag: --nmae (did you mean --name?)" },
 		{ { "--qqqqqqqqqqqqqqqqqqqqqqqqqq" }, "unknown flag: --qqqqqqqqqqqqqqqqqqqqqqqqqq" },
+		{ { "-name", "x" }, "unknown shorthand flag: 'n' in -name (did you mean --name?)" },
 		{ { "-dz" }, "unknown shorthand flag: 'z' in -dz" },
 		{ { "--name" }, "flag needs an argument: --name" },
 		{ { "-e" }, "flag needs an argument: 'e' in -e" },
@@ -122,19 +123,38 @@ static void globals(void **state)
 	assert_int_equal(cli_parse_globals(2, (char *[]){ "berth", "-H" }, NULL, &cli, &e), -EINVAL);
 }
 
+static void check_option_table(const struct option_def *table)
+{
+	for (const struct option_def *d = table; d->long_name; d++) {
+		assert_non_null(d->help);
+		for (const struct option_def *other = d + 1; other->long_name; other++) {
+			assert_string_not_equal(d->long_name, other->long_name);
+			assert_true(!d->short_name || d->short_name != other->short_name);
+		}
+	}
+}
+
+static void check_verbs(const struct verb *table)
+{
+	for (const struct verb *v = table; v->name; v++) {
+		assert_true(v->usage && v->summary && v->options && (v->run || v->raw));
+		assert_true(v->min_args <= v->max_args);
+		check_option_table(v->options());
+		for (const struct verb *other = v + 1; other->name; other++)
+			assert_string_not_equal(v->name, other->name);
+	}
+}
+
 static void verb_table(void **state)
 {
 	(void)state;
-	for (const struct verb *v = cli_verbs(); v->name; v++) {
-		assert_true(v->usage && v->summary && v->options && (v->run || v->raw));
-		assert_true(v->min_args <= v->max_args);
-		for (const struct option_def *d = v->options(); d->long_name; d++) {
-			assert_non_null(d->help);
-			for (const struct option_def *other = d + 1; other->long_name; other++) {
-				assert_string_not_equal(d->long_name, other->long_name);
-				assert_true(!d->short_name || d->short_name != other->short_name);
-			}
-		}
+	check_verbs(cli_verbs());
+	for (const struct verb_group *g = cli_groups(); g->name; g++) {
+		assert_non_null(g->summary);
+		check_option_table(g->options());
+		check_verbs(g->verbs());
+		for (const struct verb *v = cli_verbs(); v->name; v++)
+			assert_string_not_equal(g->name, v->name);
 	}
 }
 

@@ -263,11 +263,11 @@ static void project_bodies(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(args_parse(up_options(), 0, (char *[]){ NULL }, false, &a, &e), 0);
-	assert_null(project_body(&a, dir, env, NULL, true, &e));
+	assert_null(project_body(&a, NULL, dir, env, NULL, true, &e));
 	assert_int_equal(e.code, ENOENT);
 	(void)snprintf(path, sizeof(path), "%s/docker-compose.yml", dir);
 	(void)fclose(fopen(path, "w"));
-	json_t *b = project_body(&a, dir, env, NULL, true, &e);
+	json_t *b = project_body(&a, NULL, dir, env, NULL, true, &e);
 	assert_string_equal(json_string_value(json_array_get(json_object_get(b, "Files"), 0)), path);
 	json_decref(b);
 	args_done(&a);
@@ -279,7 +279,7 @@ static void project_bodies(void **state)
 					 "--profile=x", "web" },
 				 false, &a, &e),
 		0);
-	b = project_body(&a, "/w", env, "services:", true, &e);
+	b = project_body(&a, NULL, "/w", env, "services:", true, &e);
 	char *got = json_dumps(b, JSON_COMPACT | JSON_SORT_KEYS);
 	assert_string_equal(got,
 		"{\"Env\":{\"A\":\"b\"},\"EnvFiles\":[\"/e\"],\"Files\":[\"/w/c.yaml\",\"-\"],\"Name\":\"n\",\"Profiles\":"
