@@ -100,7 +100,9 @@ static int default_files(const char *cwd, char *const *env, json_t *files, bool 
 		if (len == 0)
 			break;
 	}
-	if (!need_file)
+	char dotenv[PATH_MAX]; /* it may name them: the daemon looks */
+	(void)snprintf(dotenv, sizeof(dotenv), "%s/.env", cwd);
+	if (!need_file || access(dotenv, F_OK) == 0)
 		return 0;
 	return err_say(e, ENOENT,
 		"no configuration file provided: not found (looked for compose.yaml, compose.yml, "
@@ -161,10 +163,13 @@ json_t *project_body(const struct args *o, const struct args *group, const char 
 			e, EINVAL, "a file name, project name or service is too long or not UTF-8 text");
 		return NULL;
 	}
-	int r = json_array_size(files) == 0
-		? default_files(dir ? json_string_value(json_object_get(body, "ProjectDirectory")) : cwd, env,
-			  files, need_file, e)
-		: 0;
+	int r = 0;
+	if (json_array_size(files) == 0) {
+		const char *from = dir ? json_string_value(json_object_get(body, "ProjectDirectory")) : cwd;
+		r = json_object_set_new(body, "DefaultFrom", json_string(from)) < 0
+			? err_say(e, EINVAL, "%s: not UTF-8 text", from)
+			: default_files(from, env, files, need_file, e);
+	}
 	if (r == 0 && stdin_text && json_object_set_new(body, "Stdin", json_string(stdin_text)) < 0)
 		r = err_say(e, EINVAL, "standard input is not UTF-8 text");
 	if (r == 0)

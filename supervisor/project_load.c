@@ -72,6 +72,8 @@ static int parse_request(const json_t *request, struct arena *a, struct compose_
 	if (r == 0)
 		r = text(request, "ProjectDirectory", &out->project_directory, e);
 	if (r == 0)
+		r = text(request, "DefaultFrom", &out->default_from, e);
+	if (r == 0)
 		r = text(request, "Name", &out->name, e);
 	if (r == 0)
 		r = text(request, "Stdin", &out->stdin_text, e);

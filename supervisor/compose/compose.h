@@ -34,6 +34,8 @@
 /* All vectors are NULL-terminated and may be NULL; every path is absolute. */
 struct compose_request {
 	const char *const *files; /* "-" is stdin_text; none: looked for in project_directory and above it */
+	/* Nobody named files: those of COMPOSE_FILE in this directory's .env come before .files; NULL: they were named. */
+	const char *default_from;
 	const char *const *
 		file_names; /* as the user gave them, for errors; NULL: relative to the project's directory */
 	const char *stdin_text;

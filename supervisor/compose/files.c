@@ -17,6 +17,75 @@ static const char *const names[] = { "compose.yaml", "compose.yml", "docker-comp
 static const char *const override_names[] = { "compose.override.yaml", "compose.override.yml",
 	"docker-compose.override.yaml", "docker-compose.override.yml" };
 
+/* ---- variables ---- */
+
+struct adding {
+	struct load *l;
+	const struct vars *first;
+	struct vars *into;
+};
+
+static int add_variable(void *cookie, const char *key, const char *value)
+{
+	struct adding *a = cookie;
+	return !value || vars_get(a->first, key) ? 0 : vars_set(a->l->arena, a->into, key, value);
+}
+
+int files_add_variables(struct load *l, const char *path, const char *name, bool required,
+	const struct vars *first, struct vars *into)
+{
+	auto_(buf) struct buf text = { 0 };
+	int r = io_read_file(AT_FDCWD, path, ENVFILE_MAX_BYTES, &text, l->err);
+	if ((r == -ENOENT || r == -ENOTDIR) && !required)
+		return 0;
+	if (r < 0)
+		return r;
+	struct adding adding = { .l = l, .first = first, .into = into };
+	struct interpolate in = l->in;
+	in.vars = into; /* the lines behind see the lines before */
+	r = envfile_parse(
+		&(struct envfile){ .name = name, .in = &in, .add = add_variable, .cookie = &adding },
+		text.data ? text.data : "", text.len, l->err);
+	l->in.total = in.total;
+	return r;
+}
+
+static int client_variables(struct load *l, struct vars *out)
+{
+	for (const char *const *env = l->req->env; env && *env; env++) {
+		const char *eq = strchr(*env, '=');
+		const char *key = eq ? arena_strndup(l->arena, *env, (size_t)(eq - *env)) : NULL;
+		if (eq && (!key || vars_set(l->arena, out, key, eq + 1) < 0))
+			return load_fail_memory(l);
+	}
+	return 0;
+}
+
+/* The client's win over those of the request's env_files, or of .env in dir. */
+static int add_env_files(struct load *l, const char *dir, const struct vars *client, struct vars *into)
+{
+	const char *const *files = l->req->env_files;
+	if (!files || !*files) {
+		const char *path = arena_printf(l->arena, "%s/.env", dir);
+		return path ? files_add_variables(l, path, ".env", false, client, into) : load_fail_memory(l);
+	}
+	for (; *files; files++) {
+		int r = files_add_variables(l, *files, *files, true, client, into);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int files_load_variables(struct load *l)
+{
+	struct vars client = { 0 };
+	int r = client_variables(l, &client);
+	if (r == 0 && vars_copy(l->arena, &client, &l->vars) < 0)
+		r = load_fail_memory(l);
+	return r == 0 ? add_env_files(l, l->dir, &client, &l->vars) : r;
+}
+
 /* ---- which files ---- */
 
 static const char *first_present(struct load *l, const char *dir, const char *const *candidates, size_t n)
@@ -33,8 +102,9 @@ static const char *first_present(struct load *l, const char *dir, const char *co
 /* Look in the directory and in each one above it, as people start compose from anywhere in a project. */
 static int search(struct load *l, struct file *files, size_t *n)
 {
-	char *dir = arena_strdup(l->arena, l->req->project_directory);
-	if (!l->req->project_directory)
+	const char *from = l->req->project_directory ? l->req->project_directory : l->req->default_from;
+	char *dir = arena_strdup(l->arena, from);
+	if (!from)
 		return err_say(l->err, EINVAL, "no compose file given");
 	if (!dir)
 		return load_fail_memory(l);
@@ -44,8 +114,9 @@ static int search(struct load *l, struct file *files, size_t *n)
 			break;
 		char *slash = strrchr(dir, '/');
 		if (!slash || !dir[1])
-			return err_say(l->err, ENOENT, "no compose.yaml in %s or above it",
-				l->req->project_directory);
+			return err_say(l->err, ENOENT,
+				"no configuration file provided: not found (no compose.yaml in %s or above it)",
+				from);
 		slash[slash == dir] = '\0';
 	}
 	files[1].path = first_present(l, dir, override_names, ARRAY_LEN(override_names));
@@ -93,13 +164,49 @@ static int given(struct load *l, struct file *files, size_t *n)
 	return r;
 }
 
+/* Those of COMPOSE_FILE in .env, when the client has neither named files nor that variable; *n stays 0 without it. */
+static int listed(struct load *l, struct file *files, size_t *n)
+{
+	const char *from = l->req->default_from;
+	struct vars client = { 0 }, all;
+	*n = 0;
+	if (!from)
+		return 0;
+	int r = client_variables(l, &client);
+	if (r == 0 && vars_copy(l->arena, &client, &all) < 0)
+		r = load_fail_memory(l);
+	if (r < 0 || vars_get(&client, "COMPOSE_FILE"))
+		return r;
+	r = add_env_files(l, from, &client, &all);
+	const char *list = r == 0 ? vars_get(&all, "COMPOSE_FILE") : NULL;
+	const char *separator = vars_get(&all, "COMPOSE_PATH_SEPARATOR");
+	separator = separator && *separator ? separator : ":";
+	for (const char *next; list; list = next ? next + strlen(separator) : NULL) {
+		next = strstr(list, separator);
+		size_t len = next ? (size_t)(next - list) : strlen(list);
+		if (*n == COMPOSE_MAX_FILES)
+			return err_say(l->err, EINVAL, "more than %d compose files", COMPOSE_MAX_FILES);
+		if (len == 0)
+			continue;
+		files[*n].name = arena_strndup(l->arena, list, len);
+		files[*n].path = *list == '/' || !files[*n].name
+			? files[*n].name
+			: arena_printf(l->arena, "%s/%s", from, files[*n].name);
+		if (!files[(*n)++].path)
+			return load_fail_memory(l);
+	}
+	return r == 0 && *n ? directory_of(l, files[0].path) : r;
+}
+
 int files_find(struct load *l, struct file **out, size_t *n)
 {
 	struct file *files = arena_calloc(l->arena, COMPOSE_MAX_FILES + 1, sizeof(*files));
 	char clean[PATH_MAX];
 	if (!files)
 		return load_fail_memory(l);
-	int r = l->req->files && l->req->files[0] ? given(l, files, n) : search(l, files, n);
+	int r = listed(l, files, n);
+	if (r == 0 && *n == 0)
+		r = l->req->files && l->req->files[0] ? given(l, files, n) : search(l, files, n);
 	if (r < 0)
 		return r;
 	if (*l->dir != '/' || path_clean(l->dir, clean, sizeof(clean)) < 0)
@@ -116,65 +223,6 @@ int files_find(struct load *l, struct file **out, size_t *n)
 			files[i].name = files_display_name(l, files[i].path);
 	}
 	*out = files;
-	return 0;
-}
-
-/* ---- variables ---- */
-
-struct adding {
-	struct load *l;
-	const struct vars *first;
-	struct vars *into;
-};
-
-static int add_variable(void *cookie, const char *key, const char *value)
-{
-	struct adding *a = cookie;
-	return !value || vars_get(a->first, key) ? 0 : vars_set(a->l->arena, a->into, key, value);
-}
-
-int files_add_variables(struct load *l, const char *path, const char *name, bool required,
-	const struct vars *first, struct vars *into)
-{
-	auto_(buf) struct buf text = { 0 };
-	int r = io_read_file(AT_FDCWD, path, ENVFILE_MAX_BYTES, &text, l->err);
-	if ((r == -ENOENT || r == -ENOTDIR) && !required)
-		return 0;
-	if (r < 0)
-		return r;
-	struct adding adding = { .l = l, .first = first, .into = into };
-	struct interpolate in = l->in;
-	in.vars = into; /* the lines behind see the lines before */
-	r = envfile_parse(
-		&(struct envfile){ .name = name, .in = &in, .add = add_variable, .cookie = &adding },
-		text.data ? text.data : "", text.len, l->err);
-	l->in.total = in.total;
-	return r;
-}
-
-int files_load_variables(struct load *l)
-{
-	struct vars client = { 0 };
-	const char *const *env = l->req->env, *const *files = l->req->env_files;
-	for (; env && *env; env++) {
-		const char *eq = strchr(*env, '=');
-		const char *key = eq ? arena_strndup(l->arena, *env, (size_t)(eq - *env)) : NULL;
-		if (!eq)
-			continue;
-		if (!key || vars_set(l->arena, &client, key, eq + 1) < 0 ||
-			vars_set(l->arena, &l->vars, key, eq + 1) < 0)
-			return load_fail_memory(l);
-	}
-	if (!files || !*files) {
-		const char *path = arena_printf(l->arena, "%s/.env", l->dir);
-		return path ? files_add_variables(l, path, ".env", false, &client, &l->vars)
-			    : load_fail_memory(l);
-	}
-	for (; *files; files++) {
-		int r = files_add_variables(l, *files, *files, true, &client, &l->vars);
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 

@@ -85,6 +85,16 @@ teardown() {
 	[ "$(COMPOSE_PATH_SEPARATOR=, COMPOSE_FILE=../../docker-compose.yml, berth config | hostname_of)" = a ]
 	[ "$(COMPOSE_FILE=none berth config -f ../../docker-compose.yml | hostname_of)" = a ]
 	[ "$(berth config --project-directory ../.. | hostname_of)" = over ]
+	cd ../..
+	printf 'COMPOSE_PATH_SEPARATOR=|\nLAST=other.yaml\nCOMPOSE_FILE="docker-compose.yml|$LAST"\n' > .env
+	[ "$(berth config | hostname_of)" = listed ]
+	[ "$(COMPOSE_FILE=docker-compose.yml berth config | hostname_of)" = a ]
+	[ "$(berth config -f docker-compose.yml | hostname_of)" = a ]
+	echo 'COMPOSE_FILE=docker-compose.yml' > below/.env
+	cd below
+	run berth config # relative to where .env lies
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"open $SUITE_DIR/project/below/docker-compose.yml: No such file"* ]]
 	run berth config --project-directory /proc
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"no configuration file provided: not found"* ]]
