@@ -259,6 +259,16 @@ static const struct compose_service *find_service(const struct load *l, const ch
 	return NULL;
 }
 
+/* What need not be there, and is not. */
+static void drop_dependencies(struct load *l, json_t *depends_on)
+{
+	const char *name;
+	json_t *value;
+	void *tmp;
+	json_object_foreach_safe(depends_on, tmp, name, value) if (!find_service(l, name))(void)
+		json_object_del(depends_on, name); /* it is there */
+}
+
 static int finish_services(struct load *l, json_t *services)
 {
 	const char *name;
@@ -270,6 +280,8 @@ static int finish_services(struct load *l, json_t *services)
 		int r = s ? set_environment(l, s, service) : json_object_del(services, name);
 		if (r < 0)
 			return r;
+		if (s)
+			drop_dependencies(l, json_object_get(service, "depends_on"));
 	}
 	return 0;
 }

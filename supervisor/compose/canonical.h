@@ -3,7 +3,7 @@
  *
  * One file instead of several: variables replaced (a dollar sign is $$ again), extends and include carried out, every
  * key in its long form, paths absolute, the environment with its files' variables, volumes with their real names.
- * Loading it gives the same project again, to the last config hash.
+ * Loading it with the same profiles gives the same project again, to the last config hash.
  *
  * Errors:  as load_fail(); -ENOMEM.
  */

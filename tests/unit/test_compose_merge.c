@@ -189,6 +189,12 @@ static void test_merge(void **state)
 			  { "-f b", OVER("depends_on: {b: {condition: service_completed_successfully}}") } },
 			"{\"name\":\"demo\",\"services\":{\"a\":{\"image\":\"dir:/r\",\"depends_on\":{\"b\":"
 			"{\"condition\":\"service_completed_successfully\"}}},\"b\":{\"image\":\"dir:/r\"}}}" },
+		/* what is not enabled is left out, also where it may be missing */
+		{ { { "-f a",
+			  "services: {a: {image: 'dir:/r', depends_on: {b: {required: false}, c: {}}},"
+			  " b: {image: 'dir:/r', profiles: [p]}, c: {image: 'dir:/r'}}\n" } },
+			"{\"name\":\"demo\",\"services\":{\"a\":{\"image\":\"dir:/r\",\"depends_on\":{\"c\":{}}},"
+			"\"c\":{\"image\":\"dir:/r\"}}}" },
 		/* ulimits: both forms, the later one */
 		{ { { "-f a", A(", ulimits: {nofile: 5, nproc: {soft: 1, hard: 2}}") },
 			  { "-f b", OVER("ulimits: {nofile: {soft: 1, hard: 3}, nproc: {hard: 4}}") } },
