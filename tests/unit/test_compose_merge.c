@@ -486,6 +486,10 @@ static void test_include(void **state)
 		{ { { "-f f", "include: [x, y]\n" }, { "x", "include: [sub/db.yaml]\n" },
 			  { "y", "include: [sub/db.yaml]\n" }, { "sub/db.yaml", DB } },
 			"{\"name\":\"demo\",\"services\":{" DB_IS("sub") "}" V_IS },
+		/* an !override in there has had its say in there */
+		{ { { "-f f", A(", dns: [1.1.1.1]") }, { "-f o", "include: [g]\n" },
+			  { "g", OVER("dns: !override [2.2.2.2]") } },
+			IS(",\"dns\":[\"1.1.1.1\",\"2.2.2.2\"]") },
 		/* a name that is taken */
 		{ { { "-f f", "services: {a: {}}\ninclude: [g]\n" }, { "g", A(", user: u") } },
 			"f:2:11: include[0]: services.a (g:1) conflicts with f:1; a file laid over this one may change it" },
