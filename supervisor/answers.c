@@ -36,10 +36,27 @@ void answers_give(struct answers *a, struct engine *en, int r, const struct err 
 void answers_move(struct answers *to, struct answers *from)
 {
 	list_init(&to->callers);
+	answers_append(to, from);
+}
+
+void answers_append(struct answers *to, struct answers *from)
+{
+	if (!to->callers.next)
+		list_init(&to->callers);
 	if (!from->callers.next)
 		return;
 	list_each_safe (struct caller, c, &from->callers, link) {
 		list_remove(&c->link);
 		list_append(&to->callers, &c->link);
+	}
+}
+
+void answers_drop(struct answers *a)
+{
+	if (!a->callers.next)
+		return;
+	list_each_safe (struct caller, c, &a->callers, link) {
+		list_remove(&c->link);
+		free(c);
 	}
 }

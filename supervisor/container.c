@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "supervisor/config.h"
+#include "supervisor/container_volumes.h"
 #include "supervisor/events.h"
 #include "supervisor/logfollow.h"
 #include "supervisor/names.h"
@@ -212,8 +213,8 @@ static void created(void *cookie, int r, const struct err *e)
 	struct engine *en = x.c->engine;
 
 	free(cookie);
-	fault_point("supervisor.created");
 	if (r < 0) {
+		container_volumes_unmake(x.c);
 		drop_creation(x.c);
 	} else {
 		x.c->fresh = false;
@@ -222,6 +223,18 @@ static void created(void *cookie, int r, const struct err *e)
 		events_announce(x.c);
 	}
 	x.done(x.cookie, r, e);
+}
+
+/* Its volumes after it: those of a creation that a death cuts short belong to somebody who can be removed. */
+static void recorded(void *cookie, int r, const struct err *e)
+{
+	const struct creation *x = cookie;
+
+	fault_point("supervisor.created");
+	if (r < 0 || container_volumes_are_there(x->c))
+		created(cookie, r, e);
+	else
+		container_volumes_make(x->c, created, cookie);
 }
 
 /* What it is to be, and its place in the run root. */
@@ -271,7 +284,7 @@ int container_create(struct engine *en, const char *name, const json_t *body, st
 	c->fresh = true;
 	list_append(&en->creating, &c->link);
 	*x = (struct creation){ c, done, cookie };
-	store_commit(c, STORE_CONFIG, created, take_ptr(&x));
+	store_commit(c, STORE_CONFIG, recorded, take_ptr(&x));
 	*out = c;
 	*warnings = take_ptr(&list);
 	return 0;

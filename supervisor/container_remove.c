@@ -23,6 +23,7 @@
 #include "supervisor/container_volumes.h"
 #include "supervisor/store.h"
 #include "supervisor/store_write.h"
+#include "supervisor/volumes.h"
 #include "supervisor/waiter.h"
 #include "supervisor/worker.h"
 
@@ -82,6 +83,8 @@ static void removed(void *cookie, int r, const struct err *e, const char *out, s
 	answers_move(&answers, &job->answers);
 	free(job);
 	c->remove = NULL;
+	if (c->desired.remove_volumes)
+		volumes_taken(c, r == 0);
 	fault_point("supervisor.removed");
 	if (r < 0) {
 		(void)state_set_remove_failed(&c->actual, e->text);
@@ -168,6 +171,8 @@ static void begin_deletion(void *cookie, int r, const struct err *e)
 		removed(job, r, e, "", 0);
 		return;
 	}
+	if (c->desired.remove_volumes)
+		container_volumes_take_along(c);
 	fault_point("supervisor.removing");
 	if (has_little(job) &&
 		event_base_once(c->engine->base, -1, EV_TIMEOUT, remove_little, job, &now) == 0)

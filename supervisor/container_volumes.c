@@ -8,17 +8,18 @@
 #include "base/path.h"
 #include "image/copy.h"
 #include "supervisor/container.h"
-#include "supervisor/volume.h"
+#include "supervisor/volumes.h"
 
 int container_volume_path(
 	void *engine, const struct config_mount *m, struct arena *a, const char **out, struct err *e)
 {
-	const struct engine *en = engine;
+	struct engine *en = engine;
 	char path[PATH_MAX];
 	int r = volume_make(en->options.data_root, m->source, e);
 
 	if (r < 0 || (r = volume_path(en->options.data_root, m->source, path, e)) < 0)
 		return r;
+	volumes_note(en, m->source, m->anonymous);
 	*out = arena_strdup(a, path);
 	return *out ? 0 : err_set(e, ENOMEM, "volume %s", m->source);
 }
@@ -56,16 +57,79 @@ int container_volumes_copy_up(const struct engine *en, const struct config *c, i
 	return r;
 }
 
-static bool used_by_another(const struct container *self, const char *name)
+/* ---------------------------------------------------------------- made with the container */
+
+struct making {
+	struct engine *engine;
+	size_t left;
+	struct err e; /* of the first that could not be made */
+	done_fn done;
+	void *cookie;
+};
+
+static void one_made(void *cookie, int r, const struct err *e)
 {
-	list_each (struct container, c, &self->engine->containers, link) {
-		for (size_t i = 0; c != self && c->config && i < c->config->n_mounts; i++) {
-			const struct config_mount *m = &c->config->mounts[i];
-			if (m->type == CONFIG_MOUNT_VOLUME && m->source && strcmp(m->source, name) == 0)
-				return true;
-		}
+	struct making *m = cookie;
+
+	if (r < 0 && !m->e.code)
+		m->e = *e;
+	if (--m->left > 0)
+		return;
+	m->done(m->cookie, m->e.code ? -m->e.code : 0, m->e.code ? &m->e : NULL);
+	free(m);
+}
+
+static bool is_missing(const struct container *c, const struct config_mount *m)
+{
+	return m->type == CONFIG_MOUNT_VOLUME && m->source && !volumes_find(c->engine, m->source);
+}
+
+bool container_volumes_are_there(const struct container *c)
+{
+	for (size_t i = 0; i < c->config->n_mounts; i++)
+		if (is_missing(c, &c->config->mounts[i]))
+			return false;
+	return true;
+}
+
+void container_volumes_make(const struct container *c, done_fn done, void *cookie)
+{
+	struct making *m = malloc(sizeof(*m));
+
+	if (!m)
+		abort();
+	*m = (struct making){ .engine = c->engine, .left = 1, .done = done, .cookie = cookie };
+	for (size_t i = 0; i < c->config->n_mounts; i++) {
+		const struct config_mount *at = &c->config->mounts[i];
+		json_t *labels = NULL;
+		if (!is_missing(c, at))
+			continue;
+		if (at->anonymous && !(labels = json_pack("{s:s}", VOLUME_ANONYMOUS, "")))
+			abort();
+		m->left++;
+		volumes_create(c->engine, at->source, labels, NULL, one_made, m);
 	}
-	return false;
+	engine_answer(c->engine, one_made, m, 0, NULL);
+}
+
+void container_volumes_unmake(const struct container *c)
+{
+	for (size_t i = 0; i < c->config->n_mounts; i++) {
+		const struct config_mount *m = &c->config->mounts[i];
+		if (m->type == CONFIG_MOUNT_VOLUME && m->anonymous && m->source)
+			volumes_discard(c, m->source);
+	}
+}
+
+/* ---------------------------------------------------------------- removed with it */
+
+void container_volumes_take_along(const struct container *c)
+{
+	for (size_t i = 0; i < c->config->n_mounts; i++) {
+		const struct config_mount *m = &c->config->mounts[i];
+		if (m->type == CONFIG_MOUNT_VOLUME && m->anonymous && m->source)
+			volumes_take_along(c, m->source);
+	}
 }
 
 int container_volumes_remove(const struct container *c, struct err *e)
@@ -74,8 +138,7 @@ int container_volumes_remove(const struct container *c, struct err *e)
 
 	for (size_t i = 0; r == 0 && i < c->config->n_mounts; i++) {
 		const struct config_mount *m = &c->config->mounts[i];
-		if (m->type == CONFIG_MOUNT_VOLUME && m->anonymous && m->source &&
-			!used_by_another(c, m->source))
+		if (m->type == CONFIG_MOUNT_VOLUME && m->source && volumes_goes_with(c, m->source))
 			r = volume_remove(c->engine->options.data_root, m->source, e);
 	}
 	return r;

@@ -16,6 +16,7 @@
 #include "supervisor/logbatch.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/store.h"
+#include "supervisor/volumes.h"
 #include "supervisor/waiter.h"
 #include "supervisor/worker.h"
 
@@ -107,6 +108,7 @@ void engine_free(struct engine *en)
 	list_each_safe (struct container, c, &en->creating, link)
 		container_free(c);
 	store_close(en);
+	volumes_close(en);
 	waiter_forget_all(en);
 	debt_forget_all(en);
 	if (en->workers)

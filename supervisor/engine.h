@@ -30,6 +30,7 @@ struct keeper;
 struct logbatch;
 struct stats_clock;
 struct store;
+struct volumes;
 struct worker_pool;
 struct upgrade;
 
@@ -68,6 +69,8 @@ struct engine {
 	struct launch_env *launch_env;
 	struct seccomp_cache *seccomp;
 	struct store *store;
+	struct volumes *volumes;
+	unsigned pruning; /* kinds of objects that are being pruned: bits by api/prune.c */
 
 	struct upgrade *upgrade; /* NULL: nothing of that kind */
 	struct http_server *api;

@@ -72,6 +72,24 @@ static void log_event(const char *word, const char *id, const char *name, const 
 	log_info(word, "container=%.12s name=%s%s", id, name, text.data ? text.data : "");
 }
 
+/* Into the ring, then to everybody. word is the ring's: id and word must not look like a container's when they are none's. */
+static void tell(struct engine *en, struct engine_event *ev, uint64_t generation, int code,
+	const char *ring_id, const char *word, const json_t *doc)
+{
+	auto_free char *json = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	struct err e;
+
+	if (!json)
+		abort();
+	ev->json = json;
+	ev->len = strlen(json);
+	if (event_ring_add(en->events, generation, code, ring_id, word, ev->json, ev->len, &ev->seq, &e) < 0)
+		log_error("event-not-kept", "action=%s %s=%.12s err=\"%s\" action=\"tell it only\"", word,
+			ev->type, ring_id, e.text);
+	list_each_safe (struct engine_subscriber, s, &en->subscribers, link)
+		s->fn(s->cookie, ev);
+}
+
 /* attributes and hidden are taken. Out of memory ends the supervisor: its successor makes up for it. */
 static void emit(struct engine *en, struct container *c, const char *id, const char *action,
 	uint64_t generation, int code, json_t *attributes, json_t *hidden)
@@ -85,22 +103,34 @@ static void emit(struct engine *en, struct container *c, const char *id, const c
 		.attributes = attributes,
 		.container = c };
 	auto_(json) json_t *doc = owned ? events_to_json(ev.type, action, id, attributes, ev.time_ns) : NULL;
+	char word[32];
+
 	if (doc && hidden && json_object_set(doc, "Berth", hidden) < 0)
 		abort();
-	auto_free char *json = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-	char word[32];
-	struct err e;
-
-	if (!json)
-		abort();
-	ev.json = json;
-	ev.len = strlen(json);
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(action, ": "), action);
-	if (event_ring_add(en->events, generation, code, id, word, ev.json, ev.len, &ev.seq, &e) < 0)
-		log_error("event-not-kept", "action=%s container=%.12s err=\"%s\" action=\"tell it only\"",
-			word, id, e.text);
-	list_each_safe (struct engine_subscriber, s, &en->subscribers, link)
-		s->fn(s->cookie, &ev);
+	tell(en, &ev, generation, code, id, word, doc);
+}
+
+void events_emit_object(struct engine *en, const char *type, const char *action, const char *id, ...)
+{
+	auto_(json) json_t *attributes = json_object();
+	const char *key;
+	char word[64];
+	va_list ap;
+
+	va_start(ap, id);
+	while ((key = va_arg(ap, const char *)))
+		if (set_text(attributes, key, va_arg(ap, const char *)) < 0)
+			abort();
+	va_end(ap);
+	struct engine_event ev = {
+		.time_ns = clock_real_ns(), .type = type, .action = action, .id = id, .attributes = attributes
+	};
+	auto_(json) json_t *doc = events_to_json(type, action, id, attributes, ev.time_ns);
+	log_info(action, "%s=%s", type, id);
+	snprintf(word, sizeof(word), "%s.%s", type,
+		action); /* what looks for a container's end passes it by */
+	tell(en, &ev, 0, 0, *id ? id : "-", word, doc);
 }
 
 /* What begins with a dot is no attribute of docker's. */

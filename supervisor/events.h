@@ -12,7 +12,7 @@
  * the container's directory of the run root that goes last.
  *
  * Source:  docker's events: create start restart stop pause unpause attach detach resize rename update kill die oom destroy
- *          top exec_create exec_start exec_die exec_detach.
+ *          top exec_create exec_start exec_die exec_detach prune; of volumes create destroy prune.
  * Owns:    struct engine_event and what it points to live until the subscriber returns.
  * Context: the loop. A subscriber may end its own subscription, and no other's.
  */
@@ -62,6 +62,9 @@ void events_unsubscribe(struct engine_subscriber *s);
 /* Something happened to c: action, then names and values of its attributes, ends with NULL. Those whose names begin with a dot
  * are for libcontainerd's face alone: they stand in a member "Berth", without the dot, beside "container", its id there. */
 void events_emit(struct container *c, const char *action, ...) __attribute__((sentinel));
+/* The same of an object that is no container ("volume"; id "" for what happened to several): its attributes alone. */
+void events_emit_object(struct engine *en, const char *type, const char *action, const char *id, ...)
+	__attribute__((sentinel));
 /* Everything that c->actual.unsaid says, and then nothing is unsaid any more. */
 void events_announce(struct container *c);
 

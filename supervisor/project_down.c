@@ -9,7 +9,7 @@
 #include "supervisor/config.h"
 #include "supervisor/hooks.h"
 #include "supervisor/project_job.h"
-#include "supervisor/volume.h"
+#include "supervisor/project_volumes.h"
 #include "supervisor/worker.h"
 
 struct project_item {
@@ -135,37 +135,18 @@ static void end(struct project_job *j)
 	}
 }
 
-static void volumes_removed(void *cookie, int r, const struct err *e, const char *out, size_t out_len)
+static void volumes_removed(struct project_job *j, const struct err *e)
 {
-	struct project_job *j = cookie;
-	(void)out, (void)out_len;
-	if (r < 0 && !j->first_error.code)
+	if (e && !j->first_error.code)
 		j->first_error = *e;
 	end(j);
 }
 
-static int remove_volumes_in_worker(void *cookie, int out_fd, struct err *e)
-{
-	const struct project_job *j = cookie;
-	(void)out_fd;
-	for (size_t i = 0; i < j->project->n_volumes; i++) {
-		const struct compose_volume *v = &j->project->volumes[i];
-		int r = v->external ? 0 : volume_remove(j->engine->options.data_root, v->name, e);
-		if (r < 0)
-			return err_wrap(e, r, "volume %s", v->name);
-	}
-	return 0;
-}
-
 static void remove_volumes(struct project_job *j)
 {
-	const struct worker_args args = { .what = "removing volumes",
-		.job = remove_volumes_in_worker,
-		.done = volumes_removed,
-		.cookie = j };
-	if (!json_is_true(json_object_get(j->request, "Volumes")) || j->project->n_volumes == 0)
-		end(j);
-	else if (worker_start(j->engine->workers, &args, NULL, &j->first_error) < 0)
+	if (json_is_true(json_object_get(j->request, "Volumes")))
+		project_volumes_remove(j, volumes_removed);
+	else
 		end(j);
 }
 

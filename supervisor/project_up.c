@@ -10,7 +10,7 @@
 #include "supervisor/hooks.h"
 #include "supervisor/project_job.h"
 #include "supervisor/project_scale.h"
-#include "supervisor/volume.h"
+#include "supervisor/project_volumes.h"
 
 static void make_next(struct project_job *j);
 static void start_next(struct project_job *j);
@@ -266,16 +266,6 @@ static void start_next(struct project_job *j)
 
 /* ---------------------------------------------------------------- before anything is made */
 
-static int check_external_volumes(struct project_job *j, struct err *e)
-{
-	for (size_t i = 0; i < j->project->n_volumes; i++) {
-		const struct compose_volume *v = &j->project->volumes[i];
-		if (v->external && !volume_exists(j->engine->options.data_root, v->name))
-			return err_say(e, ENOENT, "external volume \"%s\" not found", v->name);
-	}
-	return 0;
-}
-
 static void name_orphans(struct project_job *j)
 {
 	list_each (struct container, c, &j->engine->containers, link) {
@@ -293,10 +283,23 @@ static void name_orphans(struct project_job *j)
 	}
 }
 
+static void volumes_made(struct project_job *j, const struct err *e)
+{
+	if (e)
+		project_end(j, -e->code, e, NULL);
+	else
+		make_next(j);
+}
+
+static void make_volumes(struct project_job *j)
+{
+	project_volumes_make(j, volumes_made);
+}
+
 void project_up(struct project_job *j)
 {
 	struct err e;
-	int r = check_external_volumes(j, &e);
+	int r = project_volumes_check(j, &e);
 	j->ids = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->ids)) : NULL;
 	j->replaced = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->replaced)) : NULL;
 	if (r == 0 && (!j->ids || !j->replaced))
@@ -306,5 +309,5 @@ void project_up(struct project_job *j)
 		return;
 	}
 	name_orphans(j);
-	project_scale_down(j, make_next);
+	project_scale_down(j, make_volumes);
 }

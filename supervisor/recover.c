@@ -28,6 +28,7 @@
 #include "supervisor/runs.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
+#include "supervisor/volumes.h"
 
 #define LEFTOVERS_NAME	"leftovers"
 #define LAUNCH_GROUP	"launch"
@@ -423,7 +424,8 @@ int recover_containers(struct engine *en, struct err *e)
 	size_t n = 0;
 	int r = keeper_slots(en->keeper, &slots, &n, e);
 
-	if (r < 0 || (r = stdio_open_batch(en, e)) < 0 || (r = store_load(en, e)) < 0)
+	if (r < 0 || (r = stdio_open_batch(en, e)) < 0 || (r = store_load(en, e)) < 0 ||
+		(r = volumes_open(en, e)) < 0)
 		return r;
 	list_each (struct container, c, &en->containers, link)
 		runs_load(c);
