@@ -67,6 +67,8 @@ const char *http_method(const struct http_request *rq);
 const char *http_path(const struct http_request *rq);
 /* The first such key's decoded value ("" for a bare key), or NULL. */
 const char *http_query(const struct http_request *rq, const char *key);
+/* The next of that key behind value, which one of the two has returned. */
+const char *http_query_next(const struct http_request *rq, const char *key, const char *value);
 /* Any case; NULL when missing. */
 const char *http_header(const struct http_request *rq, const char *name);
 /* SO_PEERCRED of the connection (pid 0 when unknown). */

@@ -137,9 +137,9 @@ const char *http_path(const struct http_request *rq)
 	return rq->path;
 }
 
-const char *http_query(const struct http_request *rq, const char *key)
+static const char *find_query(const struct http_request *rq, const char *key, const char *p)
 {
-	const char *p = rq->query, *end = p ? p + rq->query_len : NULL;
+	const char *end = p ? rq->query + rq->query_len : NULL;
 	while (p < end) {
 		const char *value = p + strlen(p) + 1;
 		if (strcmp(p, key) == 0)
@@ -147,6 +147,16 @@ const char *http_query(const struct http_request *rq, const char *key)
 		p = value + strlen(value) + 1;
 	}
 	return NULL;
+}
+
+const char *http_query(const struct http_request *rq, const char *key)
+{
+	return find_query(rq, key, rq->query);
+}
+
+const char *http_query_next(const struct http_request *rq, const char *key, const char *value)
+{
+	return find_query(rq, key, value + strlen(value) + 1);
 }
 
 const char *http_header(const struct http_request *rq, const char *name)

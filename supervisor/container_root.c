@@ -17,6 +17,16 @@
 #include "supervisor/container_volumes.h"
 #include "supervisor/spec_build.h"
 
+char *container_layer_path(const struct container *c)
+{
+	char *path = NULL;
+
+	if (c->config->root != CONFIG_ROOT_OVERLAY || c->config->upper != CONFIG_UPPER_DISK)
+		return NULL;
+	return asprintf(&path, "%s/containers/%s/upper", c->engine->options.data_root, c->id) < 0 ? NULL
+												  : path;
+}
+
 int container_root_open(const struct container *c, struct container_root *out, struct err *e)
 {
 	const char *data_root = c->engine->options.data_root;
@@ -30,8 +40,7 @@ int container_root_open(const struct container *c, struct container_root *out, s
 		return 0;
 	if (mkdirat(c->engine->data_dirfd, c->id, 0700) < 0 && errno != EEXIST)
 		return err_set(e, errno, "make layer of %.12s", c->id);
-	if (asprintf(&out->upper, "%s/containers/%s/upper", data_root, c->id) < 0)
-		out->upper = NULL;
+	out->upper = container_layer_path(c);
 	if (asprintf(&out->work, "%s/containers/%s/work", data_root, c->id) < 0)
 		out->work = NULL;
 	return out->upper && out->work ? 0 : err_set(e, ENOMEM, "make layer of %.12s", c->id);

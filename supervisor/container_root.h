@@ -20,6 +20,8 @@ struct container_root {
 
 int container_root_open(const struct container *c, struct container_root *out, struct err *e);
 void container_root_done(struct container_root *r);
+/* Where its layer is on the disk (the directory may be missing still); the caller's. NULL: it has none there, or no memory. */
+char *container_layer_path(const struct container *c);
 /* struct launch_args.make_root and .prepare; the cookie is the struct. */
 int container_root_make(void *cookie, struct err *e);
 int container_root_prepare(void *cookie, int root_fd, struct err *e);

@@ -53,28 +53,7 @@ struct list_options {
 static bool name_matches(const char *value, const void *cookie)
 {
 	const struct container *c = cookie;
-	/* docker matches a part of the name, with and without its slash; ^ and $ bind as people write them */
-	size_t len = strlen(value);
-	bool at_start = *value == '^', at_end = len && value[len - 1] == '$';
-	if (at_start)
-		value++, len--;
-	if (at_end)
-		len--;
-	if (*value == '/')
-		value++, len--;
-	size_t have = strlen(c->name);
-	if (len > have)
-		return false;
-	if (at_start && at_end)
-		return len == have && strncmp(c->name, value, len) == 0;
-	if (at_start)
-		return strncmp(c->name, value, len) == 0;
-	if (at_end)
-		return strncmp(c->name + have - len, value, len) == 0;
-	for (size_t i = 0; i + len <= have; i++)
-		if (strncmp(c->name + i, value, len) == 0)
-			return true;
-	return false;
+	return filters_name_fits(value, c->name);
 }
 
 static bool id_matches(const char *value, const void *cookie)

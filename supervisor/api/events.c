@@ -133,12 +133,13 @@ static void give_line(struct event_stream *s, const struct event_line *line)
 	const json_t *actor = json_object_get(doc, "Actor");
 	const char *type = json_string_value(json_object_get(doc, "Type"));
 	const char *action = json_string_value(json_object_get(doc, "Action"));
+	const char *id = json_string_value(json_object_get(actor, "ID"));
 
 	say_gap(s, line->seq);
 	s->next = line->seq + 1;
 	if (type && action &&
-		is_wanted(s, json_integer_value(json_object_get(doc, "timeNano")), type, action, line->id,
-			json_object_get(actor, "Attributes")))
+		is_wanted(s, json_integer_value(json_object_get(doc, "timeNano")), type, action,
+			id ? id : line->id, json_object_get(actor, "Attributes")))
 		write_event(s, line->seq, line->json, line->len);
 }
 

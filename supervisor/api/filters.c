@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 static bool is_known(const char *key, const char *const *known)
@@ -122,4 +123,90 @@ bool filters_match_labels(const struct filters *f, const char *key, char *const 
 			return false;
 	}
 	return true;
+}
+
+bool filters_match_label_object(const struct filters *f, const char *key, const json_t *labels)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (json_object_get(f->doc, key), i, v) {
+		const char *want = json_string_value(v);
+		auto_free char *name = strndup(want, strcspn(want, "="));
+		const char *have = name ? json_string_value(json_object_get(labels, name)) : NULL;
+		if (!have || (want[strlen(name)] && strcmp(have, want + strlen(name) + 1) != 0))
+			return false;
+	}
+	return true;
+}
+
+bool filters_name_fits(const char *value, const void *cookie)
+{
+	const char *name = cookie;
+	/* docker matches a part of the name, with and without its slash; ^ and $ bind as people write them */
+	size_t len = strlen(value);
+	bool at_start = *value == '^', at_end = len && value[len - 1] == '$';
+	if (at_start)
+		value++, len--;
+	if (at_end)
+		len--;
+	if (*value == '/')
+		value++, len--;
+	size_t have = strlen(name);
+	if (len > have)
+		return false;
+	if (at_start && at_end)
+		return len == have && strncmp(name, value, len) == 0;
+	if (at_start)
+		return strncmp(name, value, len) == 0;
+	if (at_end)
+		return strncmp(name + have - len, value, len) == 0;
+	for (size_t i = 0; i + len <= have; i++)
+		if (strncmp(name + i, value, len) == 0)
+			return true;
+	return false;
+}
+
+/* The values of a key that takes one only. */
+static int one_value(const struct filters *f, const char *key, const char **out, struct err *e)
+{
+	json_t *values = json_object_get(f->doc, key);
+
+	*out = json_string_value(json_array_get(values, 0));
+	if (json_array_size(values) > 1)
+		return err_say(e, EINVAL, "invalid filter '%s': it takes one value", key);
+	return 0;
+}
+
+int filters_get_bool(const struct filters *f, const char *key, bool *out, struct err *e)
+{
+	const char *v;
+	int r = one_value(f, key, &v, e);
+
+	if (r < 0 || !v)
+		return r;
+	if (strcmp(v, "1") == 0 || strcmp(v, "true") == 0)
+		*out = true;
+	else if (strcmp(v, "0") == 0 || strcmp(v, "false") == 0)
+		*out = false;
+	else
+		return err_say(e, EINVAL, "invalid filter '%s=[%.64s]'", key, v);
+	return 0;
+}
+
+int filters_get_until(const struct filters *f, int64_t now_ns, int64_t *out_ns, struct err *e)
+{
+	const char *v;
+	int64_t ns;
+	int r = one_value(f, "until", &v, e);
+
+	if (r < 0)
+		return r;
+	*out_ns = CLOCK_NEVER;
+	if (!v || clock_parse_timestamp(v, out_ns) == 0)
+		return 0;
+	if (clock_parse_duration(v, &ns) < 0)
+		return err_say(e, EINVAL, "invalid filter 'until=[%.64s]': neither a time nor a duration", v);
+	*out_ns = now_ns - ns;
+	return 0;
 }

@@ -11,21 +11,18 @@
 static const struct {
 	const char *methods, *path, *what;
 } table[] = {
-	{ "GET", "/system/df", "disk usage" },
 	{ "POST", "/auth", "registries" },
 	{ "POST", "/session", "image builds" },
 	{ "GET", "/containers/*/changes", "changes of a container's files" },
 	{ "GET", "/containers/*/export", "exports" },
 	{ "GET HEAD PUT", "/containers/*/archive", "copying files to and from a container" },
 	{ "GET", "/containers/*/attach/ws", "attach by WebSocket" },
-	{ "POST", "/containers/prune", "prune" },
 	{ "POST", "/commit", "commits" },
 	{ "POST", "/build", "image builds" },
 	{ "POST", "/build/*", "image builds" },
 	{ "GET POST DELETE", "/images/*", "images by name" },
 	{ "GET", "/distribution/*/json", "registries" },
-	{ "GET POST", "/volumes", "volumes by the API" },
-	{ "GET POST PUT DELETE", "/volumes/*", "volumes by the API" },
+	{ "PUT", "/volumes/*", "volumes of a swarm" },
 	{ "GET", "/networks", "networks" },
 	{ "GET POST DELETE", "/networks/*", "networks" },
 	{ "GET", "/plugins", "plugins" },
