@@ -58,6 +58,8 @@ static const struct verb verbs[] = {
 		verb_down, NULL },
 	{ "config", "[OPTIONS] [SERVICE...]", "Print a compose file as it is understood", config_options,
 		false, 0, SIZE_MAX, 1, verb_config, NULL },
+	{ "info", "[OPTIONS]", "Print what the daemon is and has", info_options, false, 0, 0, 1, verb_info,
+		NULL },
 	{ "version", "[OPTIONS]", "Print the versions of client and daemon", version_options, false, 0, 0,
 		125, verb_version, NULL },
 	{ "upgrade", "[OPTIONS] [PROGRAM]", "Change the daemon to another berth; the containers go on",
@@ -69,6 +71,9 @@ static const struct verb verbs[] = {
 
 static const struct verb_group groups[] = {
 	{ "compose", "The verbs of docker compose, by project and service", compose_options, compose_verbs },
+	{ "container", "Containers, by docker's longer names", plain_options, container_verbs },
+	{ "system", "The daemon: what it has, what can go", plain_options, system_verbs },
+	{ "volume", "Volumes", plain_options, volume_verbs },
 	{ NULL, NULL, NULL, NULL },
 };
 

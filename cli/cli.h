@@ -57,6 +57,9 @@ int cli_parse_globals(int argc, char *const *argv, const char *env_host, struct 
 /* ---------------------------------------------------------------- groups */
 const struct verb *compose_verbs(void);
 const struct option_def *compose_options(void);
+const struct verb *container_verbs(void);
+const struct verb *system_verbs(void);
+const struct verb *volume_verbs(void);
 
 /* ---------------------------------------------------------------- verbs, by file */
 int verb_run(const struct cli *cli, const struct args *o);
@@ -79,6 +82,7 @@ int verb_top(const struct cli *cli, const struct args *o);
 int verb_stats(const struct cli *cli, const struct args *o);
 int verb_ps(const struct cli *cli, const struct args *o);
 int verb_inspect(const struct cli *cli, const struct args *o);
+int verb_info(const struct cli *cli, const struct args *o);
 int verb_version(const struct cli *cli, const struct args *o);
 int verb_up(const struct cli *cli, const struct args *o);
 int verb_down(const struct cli *cli, const struct args *o);
@@ -102,6 +106,7 @@ const struct option_def *top_options(void);
 const struct option_def *stats_options(void);
 const struct option_def *ps_options(void);
 const struct option_def *inspect_options(void);
+const struct option_def *info_options(void);
 const struct option_def *version_options(void);
 const struct option_def *up_options(void);
 const struct option_def *down_options(void);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,4 +73,19 @@ int rows_format(const json_t *rows, const struct row_column *columns, size_t n, 
 	if (!text.data)
 		return 0;
 	return table ? columns_print(text.data, out) : buf_add(out, text.data, text.len);
+}
+
+int rows_add_labels(struct buf *out, const json_t *labels)
+{
+	const char *key;
+	json_t *value;
+	int r = 0;
+	bool first = true;
+	json_object_foreach ((json_t *)(uintptr_t)labels, key, value) {
+		if (r == 0)
+			r = buf_printf(out, "%s%s=%s", first ? "" : ",", key,
+				json_is_string(value) ? json_string_value(value) : "");
+		first = false;
+	}
+	return r;
 }

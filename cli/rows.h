@@ -20,5 +20,7 @@ struct row_column {
  * or a template per row. Appends to out. */
 int rows_format(const json_t *rows, const struct row_column *columns, size_t n, const char *default_table,
 	const char *format, struct buf *out, struct err *e);
+/* An object of strings as "k=v,k=v". */
+int rows_add_labels(struct buf *out, const json_t *labels);
 
 #endif

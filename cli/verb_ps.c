@@ -114,21 +114,6 @@ static int add_ports(struct buf *out, const json_t *ports)
 	return r;
 }
 
-static int add_labels(struct buf *out, const json_t *labels)
-{
-	const char *key;
-	json_t *value;
-	int r = 0;
-	bool first = true;
-	json_object_foreach ((json_t *)(uintptr_t)labels, key, value) {
-		if (r == 0)
-			r = buf_printf(out, "%s%s=%s", first ? "" : ",", key,
-				json_is_string(value) ? json_string_value(value) : "");
-		first = false;
-	}
-	return r;
-}
-
 static int set_text(json_t *row, const char *key, struct buf *text)
 {
 	int r = json_object_set_new(row, key, json_stringn_nocheck(text->data ? text->data : "", text->len));
@@ -187,7 +172,7 @@ json_t *ps_row(const json_t *c, bool trunc, int64_t now_ns)
 	r |= set_text(row, "CreatedAt", &b);
 	r |= add_ports(&b, json_object_get(c, "Ports"));
 	r |= set_text(row, "Ports", &b);
-	r |= add_labels(&b, json_object_get(c, "Labels"));
+	r |= rows_add_labels(&b, json_object_get(c, "Labels"));
 	r |= set_text(row, "Labels", &b);
 	r |= buf_puts(&b, text_of(c, "State"));
 	r |= set_text(row, "State", &b);

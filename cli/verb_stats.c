@@ -12,26 +12,12 @@
 #include "cli/project.h"
 #include "cli/reconnect.h"
 #include "cli/rows.h"
+#include "cli/size.h"
 #include "cli/stats.h"
 
 #define REDRAW_S 1
 
 /* ---------------------------------------------------------------- one row */
-
-/* "1.5MiB": four digits, steps of base. */
-static const char *size_text(double n, double base, int digits, char out[32])
-{
-	static const char *const binary[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	static const char *const decimal[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-	size_t i = 0;
-
-	while (n >= base && i + 1 < sizeof(binary) / sizeof(binary[0])) {
-		n /= base;
-		i++;
-	}
-	(void)snprintf(out, 32, "%.*g%s", digits, n, base == 1024 ? binary[i] : decimal[i]);
-	return out;
-}
 
 static double number(const json_t *o, const char *a, const char *b, const char *c)
 {

@@ -237,8 +237,56 @@ static void prune_volumes(struct api_call *call)
 	disk_usage_count(p->usage, counted, p);
 }
 
+/* ---------------------------------------------------------------- kinds of which nothing is ever without a use */
+
+/* docker's `system prune` asks for every kind, and ends with the first that is refused. Takes answer. */
+static void prune_nothing(struct api_call *call, const char *const *known, json_t *answer)
+{
+	auto_(json) json_t *owned = answer;
+	auto_(filters) struct filters f = { 0 };
+	bool dangling = true;
+	struct err e;
+	int r = filters_parse(http_query(call->rq, "filters"), known, &f, &e);
+
+	if (r == 0)
+		r = filters_get_bool(&f, "dangling", &dangling, &e);
+	if (r == 0 && !dangling)
+		r = err_say(&e, ENOSYS, "prune of images that have a name: not built yet");
+	if (r < 0)
+		api_reply_err(call, &e);
+	else
+		api_reply_json(call, 200, take_ptr(&owned));
+}
+
+/* There are none but those that are always there. */
+static void prune_networks(struct api_call *call)
+{
+	static const char *const known[] = { "label", "label!", "until", NULL };
+
+	prune_nothing(call, known, json_pack("{s:[]}", "NetworksDeleted"));
+}
+
+/* An image is a directory of somebody's own: none is without a name. */
+static void prune_images(struct api_call *call)
+{
+	static const char *const known[] = { "dangling", "label", "label!", "until", NULL };
+
+	prune_nothing(call, known, json_pack("{s:[], s:i}", "ImagesDeleted", "SpaceReclaimed", 0));
+}
+
+static void prune_build_cache(struct api_call *call)
+{
+	static const char *const known[] = { "until", "unused-for", "id", "parent", "type", "description",
+		"inuse", "shared", "private", NULL };
+
+	prune_nothing(call, known, json_pack("{s:[], s:i}", "CachesDeleted", "SpaceReclaimed", 0));
+}
+
 static const struct api_route routes[] = {
 	{ "POST", "/containers/prune", prune_containers },
 	{ "POST", "/volumes/prune", prune_volumes },
+	{ "POST", "/networks/prune", prune_networks },
+	{ "POST", "/images/prune", prune_images },
+	{ "POST", "/build/prune", prune_build_cache },
 };
 const struct api_routes api_prune_routes = { routes, ARRAY_LEN(routes) };

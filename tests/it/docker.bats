@@ -146,6 +146,34 @@ each() { # each COMMAND...: with $docker as every client
 	each check
 }
 
+@test "volume create, ls, inspect, rm, prune; container prune, system df and prune" {
+	check() {
+		[ "$("$docker" volume create --label tier=db data)" = data ] || return 1
+		"$docker" volume create > /dev/null || return 1
+		berth create --network none --name life -v data:/d "dir:$ROOT" true > /dev/null
+		[ "$("$docker" volume ls -q --filter name=data)" = data ] || return 1
+		[ "$("$docker" volume ls --filter dangling=true -q | wc -l)" = 1 ] || return 1
+		[ "$("$docker" volume inspect -f '{{.Name}} {{.Driver}} {{.Labels.tier}} {{.Mountpoint}}' data)" = \
+			"data local db $SUITE_DIR/data/volumes/data/_data" ] || return 1
+		run "$docker" volume rm data
+		[[ "$status" -eq 1 && "$output" == *"remove data: volume is in use - ["* ]] || return 1
+		run "$docker" volume inspect nosuch
+		[[ "$status" -eq 1 && "$output" == *"o such volume"* ]] || return 1
+		"$docker" system df --format '{{.Type}} {{.TotalCount}}' | grep -qx 'Local Volumes 2' || return 1
+		"$docker" system df -v | grep -qE '^data +1 +0B' || return 1
+		[[ "$("$docker" volume prune -f)" == *"Deleted Volumes:"* ]] || return 1
+		[ "$("$docker" volume ls -q)" = data ] || return 1
+		[[ "$("$docker" container prune -f)" == *"Deleted Containers:"* ]] || return 1
+		"$docker" volume create > /dev/null || return 1
+		berth create --network none --name life "dir:$ROOT" true > /dev/null
+		run "$docker" system prune -f --volumes
+		[[ "$status" -eq 0 && "$output" == *"Deleted Containers:"*"Deleted Volumes:"* ]] || { echo "$output"; return 1; }
+		[ -z "$("$docker" ps -aq --filter name=life)" ] || return 1
+		"$docker" volume rm -f data || return 1
+	}
+	each check
+}
+
 @test "logs: tail, times, since and until" {
 	check() {
 		berth run -d --network none --name life "dir:$ROOT" sh -c 'echo one; sleep 1.5; echo two; sleep 1.5; echo three; sleep 1000' > /dev/null

@@ -211,6 +211,14 @@ kill_supervisor() {
 	says 400 'unknown object type: bogus' GET '/system/df?type=bogus'
 }
 
+@test "prune of the other kinds is an answer, so that docker's system prune goes through" {
+	says 200 '{"NetworksDeleted":[]}' POST /networks/prune
+	says 200 '"ImagesDeleted":[]' POST "/images/prune$(filter dangling true)"
+	says 501 'not built yet' POST "/images/prune$(filter dangling false)"
+	says 200 '"CachesDeleted":[]' POST /build/prune
+	says 400 "invalid filter 'bogus'" POST "/networks/prune$(filter bogus x)"
+}
+
 @test "events: create, destroy, prune of volumes; a container of the same name is another matter" {
 	local since
 	since=$(date +%s.%N)
@@ -239,4 +247,73 @@ kill_supervisor() {
 	run berth down -v
 	[ "$status" -eq 0 ] && [[ "$output" == *"remove demo_taken: volume is in use"* ]]
 	[ "$(names '')" = demo_taken ]
+}
+
+@test "berth volume: create, ls, inspect, rm, with formats and filters" {
+	[ "$(berth volume create --label tier=db --label plain one)" = one ]
+	[ "$(berth volume create two)" = two ]
+	local anon
+	anon=$(berth volume create)
+	[[ "$anon" =~ ^[0-9a-f]{64}$ ]]
+	[ "$(berth volume ls | head -1)" = "DRIVER    VOLUME NAME" ]
+	[ "$(berth volume ls | tail -1)" = "local     two" ]
+	[ "$(berth volume ls -q -f name=o | tr '\n' ' ')" = "one two " ]
+	[ "$(berth volume ls --format '{{.Name}} {{.Driver}} {{.Scope}} {{.Labels}} {{.Size}}' -f label=tier)" = "one local local tier=db,plain= N/A" ]
+	[ "$(berth volume ls --format 'table {{.Name}}\t{{.Scope}}' -f name=two)" = "$(printf 'VOLUME NAME   SCOPE\ntwo           local')" ]
+	berth volume ls --format json -f name=two | grep -q '"Name":"two"'
+	[ "$(berth volume inspect -f '{{.Mountpoint}}' one)" = "$SUITE_DIR/data/volumes/one/_data" ]
+	[ "$(berth volume inspect one two | grep -c '"Name"')" = 2 ]
+	run --separate-stderr berth volume inspect nosuch
+	[ "$status" -eq 1 ] && [ "$output" = "[]" ] && [[ "$stderr" == *"get nosuch: no such volume"* ]]
+	run berth volume create -d nfs three
+	[ "$status" -eq 1 ] && [[ "$output" == *'plugin "nfs" not found'* ]]
+	run berth volume create -o type=tmpfs three
+	[ "$status" -eq 1 ] && [[ "$output" == *'not built yet'* ]]
+	run --separate-stderr berth volume rm one nosuch two
+	[ "$status" -eq 1 ] && [ "$output" = "$(printf 'one\ntwo')" ] && [[ "$stderr" == *"get nosuch: no such volume"* ]]
+	[ "$(berth volume rm -f nosuch)" = nosuch ]
+	[ "$(berth volume ls -q)" = "$anon" ]
+}
+
+@test "berth volume prune, container prune, system prune: they ask, and say what went" {
+	berth volume create named > /dev/null
+	local anon id
+	anon=$(berth volume create)
+	id=$(berth create --network none --name box -v used:/u "$(image)" true)
+	run berth volume prune < /dev/null
+	[ "$status" -eq 0 ] && [[ "$output" == *"anonymous local volumes"*"[y/N] " ]]
+	run berth volume prune <<< n
+	[[ "$output" != *"Total"* ]]
+	[ "$(berth volume ls -q | wc -l)" = 3 ]
+	run berth volume prune <<< y
+	[[ "$output" == *"Deleted Volumes:"*"$anon"*"Total reclaimed space: 0B"* ]]
+	[ "$(berth volume ls -q | tr '\n' ' ')" = "named used " ]
+	[ "$(berth volume prune -a -f --filter label=none)" = "Total reclaimed space: 0B" ]
+	[[ "$(berth volume prune -a -f)" == *named* ]]
+	[ "$(berth container prune -f --filter until=24h)" = "Total reclaimed space: 0B" ]
+	run berth container prune <<< y
+	[[ "$output" == *"all stopped containers"*"Deleted Containers:"*"$id"* ]]
+	berth volume create > /dev/null
+	id=$(berth create --network none --name box "$(image)" true)
+	run berth system prune --volumes -f
+	[[ "$output" == *"$id"*"Deleted Volumes:"*"Total reclaimed space: 0B"* ]]
+	[ "$(berth volume ls -q)" = used ]
+	run berth system prune --volumes --filter until=1h -f
+	[ "$status" -eq 1 ] && [[ "$output" == *'"until" filter is not supported'* ]]
+}
+
+@test "berth container has docker's longer names; system df, info" {
+	berth container run --network none --name box -v data:/d "$(image)" sh -c 'printf 12345678 > /d/file; printf 1234 > /file'
+	[ "$(berth container ls -a --format '{{.Names}}')" = box ]
+	[ "$(berth container inspect -f '{{.Name}}' box)" = /box ]
+	[ "$(berth system df --format '{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}' | tr '\n' ,)" = \
+		"Images 0 0 0B 0B,Containers 1 0 4B 4B (100%),Local Volumes 1 1 8B 0B (0%),Build Cache 0 0 0B 0B," ]
+	berth system df | grep -qE '^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE$'
+	berth system df -v | grep -qE '^data +1 +8B$'
+	berth system df -v | grep -qE ' 1 +4B .* box$'
+	[ "$(berth info -f '{{.Containers}} {{.ContainersStopped}} {{.ServerVersion}}')" = "1 1 $(berth version -f '{{.Server.Version}}')" ]
+	[ "$(berth system info | grep -c -e '^ Containers: 1$' -e '^  Stopped: 1$' -e '^ Swarm: inactive$' -e "^ Docker Root Dir: $SUITE_DIR/data\$")" = 4 ]
+	run berth -H unix:///nowhere info
+	[ "$status" -eq 1 ] && [[ "$output" == "Client: berth"*"Cannot connect to the berth daemon"* ]]
+	timeout $((10 * SLOW)) berth system events --since 1h --until 0s | grep -q 'volume create data (driver=local)'
 }
