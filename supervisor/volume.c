@@ -122,13 +122,12 @@ static int build(int dirfd, const char *temp, const char *record, struct err *e)
 	return io_replace_file(fd, RECORD, record, strlen(record), 0600, true, e);
 }
 
-/* It has a directory, and perhaps what is in it, but no record that anybody knows. */
-static int adopt(int dirfd, const char *name, const char *record, struct err *e)
+int volume_adopt(int dirfd, const char *name, const char *record, struct err *e)
 {
 	auto_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_set(e, errno, "open");
+		return err_set(e, errno, "open %s", name);
 	if (mkdirat(fd, "_data", 0755) < 0 && errno != EEXIST)
 		return err_set(e, errno, "make directory");
 	return io_replace_file(fd, RECORD, record, strlen(record), 0600, true, e);
@@ -146,7 +145,7 @@ int volume_put(int dirfd, const char *name, const char *record, struct err *e)
 	if (r == 0 && renameat(dirfd, temp, dirfd, name) == 0)
 		return 0;
 	if (r == 0)
-		r = errno == EEXIST || errno == ENOTEMPTY ? adopt(dirfd, name, record, e)
+		r = errno == EEXIST || errno == ENOTEMPTY ? volume_adopt(dirfd, name, record, e)
 							  : err_set(e, errno, "rename");
 	(void)path_remove_tree(dirfd, temp, NULL); /* if it stays, the next start finds it */
 	return r < 0 ? err_wrap(e, r, "create %s", name) : 0;

@@ -48,6 +48,8 @@ int volume_make(const char *data_root, const char *name, struct err *e);
 
 /* A volume with this record; a directory that is there becomes it. */
 int volume_put(int dirfd, const char *name, const char *record, struct err *e);
+/* The record alone, for a directory that is there. */
+int volume_adopt(int dirfd, const char *name, const char *record, struct err *e);
 /* Out of sight, as the name trash; a missing one is fine. path_remove_tree(dirfd, trash) is the rest. */
 int volume_drop(int dirfd, const char *name, const char *trash, struct err *e);
 #define VOLUME_TRASH_MAX 80

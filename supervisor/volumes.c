@@ -153,11 +153,13 @@ int volumes_check_name(const char *name, struct err *e)
 
 static int carry_out(int dirfd, const struct volume *v, struct err *e)
 {
-	if (v->state == VOLUME_GOING)
+	if (v->state == VOLUME_GOING && !v->unwritten)
 		return volume_drop(dirfd, v->name, v->trash, e);
 	auto_(json) json_t *record = volume_record_to_json(&v->record);
 	auto_free char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
-	return text ? volume_put(dirfd, v->name, text, e) : err_set(e, ENOMEM, "create %s", v->name);
+	if (!text)
+		return err_set(e, ENOMEM, "create %s", v->name);
+	return (v->unwritten ? volume_adopt : volume_put)(dirfd, v->name, text, e);
 }
 
 static int write_batch(void *cookie, int out_fd, struct err *e)
@@ -220,7 +222,12 @@ static void gone(struct engine *en, struct volume *v)
 static void settle(struct engine *en, struct volume *v, const struct err *e, struct volume_deletion *d)
 {
 	v->flying = false;
-	if (e) {
+	if (v->unwritten) { /* whatever is wanted of it by now comes with the next batch */
+		v->unwritten = false;
+		if (e)
+			log_warn("record-not-written", "volume=%s err=\"%s\" action=\"go on\"", v->name,
+				e->text);
+	} else if (e) {
 		answers_give(&v->answers, en, -e->code, e);
 		if (v->state == VOLUME_GOING)
 			stay(en, v);
@@ -269,8 +276,8 @@ static size_t take_waiting(struct volumes *x)
 
 	list_each (struct volume, v, &x->all, link) {
 		bool makes = v->state == VOLUME_NEW && !find(x->engine, v->name, VOLUME_GOING);
-		bool goes = v->state == VOLUME_GOING && !v->container;
-		v->flying = n < BATCH_MAX && (makes || goes);
+		bool goes = v->state == VOLUME_GOING && !v->container && !v->unwritten;
+		v->flying = n < BATCH_MAX && (makes || goes || v->unwritten);
 		n += v->flying;
 	}
 	return n;
@@ -357,7 +364,8 @@ void volumes_note(struct engine *en, const char *name, bool anonymous)
 		return;
 	if (anonymous && !(record.labels = json_pack("{s:s}", VOLUME_ANONYMOUS, "")))
 		abort();
-	(void)add(en, name, VOLUME_READY, &record);
+	add(en, name, VOLUME_READY, &record)->unwritten = true;
+	next_batch(en->volumes);
 }
 
 /* ---------------------------------------------------------------- with their container */

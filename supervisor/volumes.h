@@ -33,6 +33,7 @@ struct volume {
 
 	/* of volumes.c alone */
 	enum volume_state { VOLUME_NEW, VOLUME_READY, VOLUME_GOING } state;
+	bool unwritten;			   /* it is there, its record is not yet */
 	bool flying;			   /* a worker is at it */
 	const struct container *container; /* whose removal takes it along */
 	char trash[VOLUME_TRASH_MAX];	   /* its name when it is out of sight */
@@ -57,7 +58,7 @@ int volumes_check_name(const char *name, struct err *e);
 void volumes_create(
 	struct engine *en, const char *name, json_t *labels, json_t *options, done_fn done, void *cookie);
 void volumes_remove(struct engine *en, const char *name, done_fn done, void *cookie);
-/* A container needs one that is not there: it has a directory now. */
+/* A container needs one that is not there: it has a directory now; its record is written in the background. */
 void volumes_note(struct engine *en, const char *name, bool anonymous);
 
 /* c does not come about, and nobody else uses this one: it goes. */

@@ -46,10 +46,12 @@ static void reply_volume(struct api_call *call, int status, const char *name)
 
 bool api_volume_fits(const struct engine *en, const struct filters *f, const struct volume *v)
 {
-	bool unused = volumes_users(en, v->name) == 0, dangling = unused;
+	bool dangling;
 
-	(void)filters_get_bool(f, "dangling", &dangling, NULL); /* the caller has checked it */
-	return unused == dangling && filters_match(f, "name", filters_name_fits, v->name) &&
+	if (filters_has(f, "dangling") && filters_get_bool(f, "dangling", &dangling, NULL) == 0 &&
+		dangling != (volumes_users(en, v->name) == 0))
+		return false;
+	return filters_match(f, "name", filters_name_fits, v->name) &&
 		filters_match_word(f, "driver", "local") &&
 		filters_match_label_object(f, "label", v->record.labels) &&
 		!(filters_has(f, "label!") && filters_match_label_object(f, "label!", v->record.labels));

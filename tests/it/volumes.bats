@@ -168,6 +168,79 @@ kill_supervisor() {
 	for round in 1 2 3 4 5 6; do says 200 '' GET "/volumes/r$round-2"; done
 }
 
+# strike POINT:self|POINT:stop COMMAND...: a supervisor that dies there, itself or while its worker stands there, and the proof that all
+# volumes are whole after.
+strike() {
+	local at=$1 name old client
+	shift
+	: > "$SUITE_DIR/daemon.log"
+	BERTH_FAULT=$at BERTH_PROGRAM=$BERTH_BUILD/faults/berth start_daemon
+	old=$(supervisor_pid)
+	"$@" > /dev/null 2>&1 3>&- &
+	client=$!
+	if [[ "$at" == *:stop ]]; then
+		stands() { grep -ls '^State:.T' $(pgrep -P "$old" | sed 's|.*|/proc/&/status|') /dev/null > /dev/null; }
+		wait_until 10 stands || { echo "$at: nothing stands there: $*"; return 1; }
+		kill -KILL "$old"
+	fi
+	struck() { grep -q 'was killed by signal 9' "$SUITE_DIR/daemon.log" && timeout $((5 * SLOW)) berth version > /dev/null 2>&1; }
+	wait_until 10 struck || { echo "$at never struck $*"; return 1; }
+	wait "$client" || true
+	clean() { [ -z "$(find "$SUITE_DIR/data/volumes" "$SUITE_DIR/data/trash" -mindepth 1 -maxdepth 1 \( -name '.*' -o -path '*/trash/*' \))" ]; }
+	wait_until 20 clean || { echo "$at $*:"; ls -lA "$SUITE_DIR/data/volumes" "$SUITE_DIR/data/trash"; return 1; }
+	[ "$(names '')" = "$(on_disk | tr ' ' '\n' | LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')" ] || { echo "$at $*: $(names '')"; return 1; }
+	for name in $(names ''); do
+		[ -d "$SUITE_DIR/data/volumes/$name/_data" ] && [ -s "$SUITE_DIR/data/volumes/$name/volume.json" ] || { echo "$at $*: $name"; return 1; }
+	done
+}
+
+@test "at every step of a making and of a removal the supervisor may die" {
+	[ -x "$BERTH_BUILD/faults/berth" ] || { echo "make faults"; return 1; }
+	local at ids=()
+	for at in 1 2 3 4 5; do make old$at; done
+	for at in 1 2; do
+		berth create --network none --name box$at -v /anon -v keep:/k "$(image)" true > /dev/null
+	done
+	stop_daemon
+	for at in worker.volume:stop worker.volumes:stop supervisor.volumes:self; do
+		strike $at call POST /volumes/create '{"Name":"new","Labels":{"a":"b"}}'
+		says 201 '"Labels":{"a":"b"}' POST /volumes/create '{"Name":"new","Labels":{"a":"b"}}'
+		says 204 '' DELETE /volumes/new
+		stop_daemon
+	done
+	local n=0
+	for at in worker.volume-dropped:stop worker.volumes:stop supervisor.volumes:self; do
+		n=$((n + 1))
+		strike $at timeout 20 berth volume rm old$n
+		berth volume rm -f old$n
+		[[ " $(names '') " != *" old$n "* && " $(names '') " == *" old5 "* ]]
+		stop_daemon
+	done
+	n=0
+	for at in worker.volume-dropped:stop supervisor.removed:self; do
+		n=$((n + 1))
+		strike $at timeout 20 berth rm -v box$n
+		without() { [ -z "$(berth ps -aq --filter name=box$n)" ] && [ "$(call GET '/volumes' | grep -o com.docker.volume.anonymous | wc -l)" = $((2 - n)) ]; }
+		wait_until 10 without || { echo "$at: $(names '')"; return 1; }
+		[[ " $(names '') " == *" keep "* ]]
+		stop_daemon
+	done
+	# Of a creation nothing is left, or all that it asked for, and it runs.
+	for at in worker.volume:stop worker.volumes:stop supervisor.created:self; do
+		strike $at timeout 20 berth create --network none --name made -v fresh:/f -v /anon "$(image)" touch /f/x /anon/x
+		if [ -n "$(berth ps -aq --filter name=made)" ]; then
+			berth start -a made
+			recorded() { [ -z "$(find "$SUITE_DIR/data/volumes" -mindepth 1 -maxdepth 1 -not -execdir test -s '{}/volume.json' \; -print)" ]; }
+			wait_until 10 recorded
+			[[ " $(names '') " == *" fresh "* ]]
+			berth rm -fv made
+		fi
+		stop_daemon
+	done
+	: > "$SUITE_DIR/daemon.log"
+	start_daemon
+}
+
 @test "prune: anonymous ones, named ones too when asked (before 1.42 always), and none in use" {
 	make named '"Labels":{"keep":"no"}'
 	make used
