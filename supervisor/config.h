@@ -78,8 +78,9 @@ struct config_mount {
 	unsigned long propagation; /* MS_*; 0: rprivate */
 	const char *propagation_name; /* "rprivate", ... ; "" when nothing was said */
 	const char *subpath;	      /* volume: a directory below its root; NULL */
-	const char *options;	      /* tmpfs: "size=64m,mode=1777", may be NULL */
-	const char *mode;	      /* inspect's Mode: the option string as given, "" */
+	char **labels;	     /* volume: key, value, ..., NULL, for one that is made for it; may be NULL */
+	const char *options; /* tmpfs: "size=64m,mode=1777", may be NULL */
+	const char *mode;    /* inspect's Mode: the option string as given, "" */
 };
 
 /* A file that is made for each start and bound read-only. */

@@ -178,10 +178,6 @@ static int read_binds(const json_t *host, struct config *c, struct list *l, stru
 
 /* ---- Mounts[] */
 
-static const struct field_refused refused_volume[] = {
-	{ "Labels", "not built yet" },
-};
-
 static int mount_error(struct err *e, const char *type, const char *text)
 {
 	return err_say(e, EINVAL, "invalid mount config for type \"%s\": %s", type, text);
@@ -262,7 +258,7 @@ static int read_mount_volume(const json_t *item, const char *path, const char *s
 		r = json_get_object(item, path, "VolumeOptions", &o, e);
 	if (r < 0 || !o)
 		return r;
-	r = fields_refuse(o, path, refused_volume, ARRAY_LEN(refused_volume), e);
+	r = fields_read_map(o, path, "Labels", c->arena, &m->labels, e);
 	if (r == 0)
 		r = read_driver(o, e);
 	if (r == 0)

@@ -92,6 +92,19 @@ bool container_volumes_are_there(const struct container *c)
 	return true;
 }
 
+/* NULL: it has none. */
+static json_t *labels_of(const struct config_mount *m)
+{
+	json_t *labels = m->anonymous || (m->labels && *m->labels) ? json_object() : NULL;
+
+	for (char **l = m->labels; l && *l; l += 2)
+		if (json_object_set_new(labels, l[0], json_string(l[1])) < 0)
+			abort();
+	if (m->anonymous && json_object_set_new(labels, VOLUME_ANONYMOUS, json_string("")) < 0)
+		abort();
+	return labels;
+}
+
 void container_volumes_make(const struct container *c, done_fn done, void *cookie)
 {
 	struct making *m = malloc(sizeof(*m));
@@ -101,13 +114,10 @@ void container_volumes_make(const struct container *c, done_fn done, void *cooki
 	*m = (struct making){ .engine = c->engine, .left = 1, .done = done, .cookie = cookie };
 	for (size_t i = 0; i < c->config->n_mounts; i++) {
 		const struct config_mount *at = &c->config->mounts[i];
-		json_t *labels = NULL;
 		if (!is_missing(c, at))
 			continue;
-		if (at->anonymous && !(labels = json_pack("{s:s}", VOLUME_ANONYMOUS, "")))
-			abort();
 		m->left++;
-		volumes_create(c->engine, at->source, labels, NULL, one_made, m);
+		volumes_create(c->engine, at->source, labels_of(at), NULL, one_made, m);
 	}
 	engine_answer(c->engine, one_made, m, 0, NULL);
 }

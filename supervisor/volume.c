@@ -141,7 +141,7 @@ int volume_put(int dirfd, const char *name, const char *record, struct err *e)
 	if (r < 0)
 		return err_set(e, -r, "create %s", name);
 	r = build(dirfd, temp, record, e);
-	fault_point("worker.volume");
+	fault_point("volume.put");
 	if (r == 0 && renameat(dirfd, temp, dirfd, name) == 0)
 		return 0;
 	if (r == 0)
@@ -155,7 +155,7 @@ int volume_drop(int dirfd, const char *name, const char *trash, struct err *e)
 {
 	if (renameat(dirfd, name, dirfd, trash) < 0 && errno != ENOENT)
 		return err_set(e, errno, "remove %s", name);
-	fault_point("worker.volume-dropped");
+	fault_point("volume.drop");
 	return 0;
 }
 

@@ -177,7 +177,7 @@ static int write_batch(void *cookie, int out_fd, struct err *e)
 	}
 	if (fsync(x->dirfd) < 0)
 		return err_set(e, errno, "sync the directory of volumes");
-	fault_point("worker.volumes");
+	fault_point("volume.written");
 	return 0;
 }
 
@@ -264,7 +264,7 @@ static void batch_done(void *cookie, int r, const struct err *e, const char *out
 		if (v->flying)
 			settle(en, v, why, d);
 	}
-	fault_point("supervisor.volumes");
+	fault_point("volume.told");
 	volume_deletion_start(d);
 	next_batch(x);
 }

@@ -11,6 +11,8 @@
 #include "supervisor/api/filters.h"
 #include "supervisor/api/inspect.h"
 #include "supervisor/config.h"
+#include "supervisor/container_root.h"
+#include "supervisor/disk_usage.h"
 
 static void created(void *cookie, int r, const struct err *e)
 {
@@ -142,6 +144,60 @@ static int list_options(const struct api_call *call, struct list_options *o, str
 	return r < 0 ? r : anchor(call->engine, &o->filters, "since", &o->since, e);
 }
 
+/* ---------------------------------------------------------------- with what their layers hold, counted by a worker */
+
+struct sized {
+	struct api_call *call;
+	json_t *body; /* the answer: one object, or a list of them */
+	bool is_list;
+};
+
+static void counted(void *cookie, const int64_t *bytes, size_t n)
+{
+	struct sized s = *(struct sized *)cookie;
+
+	free(cookie);
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i] >= 0 &&
+			json_object_set_new(s.is_list ? json_array_get(s.body, i) : s.body, "SizeRw",
+				json_integer(bytes[i])) < 0)
+			abort();
+	api_reply_json(s.call, 200, s.body);
+}
+
+static struct disk_usage *begin_count(struct api_call *call)
+{
+	struct disk_usage *u = api_query_bool(call, "size") ? disk_usage_new(call->engine) : NULL;
+
+	if (!u && api_query_bool(call, "size"))
+		abort();
+	return u;
+}
+
+static void add_to_count(struct disk_usage *u, const struct container *c)
+{
+	auto_free char *path = u ? container_layer_path(c) : NULL;
+
+	if (u)
+		disk_usage_add(u, path);
+}
+
+/* Takes body; u is NULL when nobody asked for sizes. */
+static void reply_sized(struct api_call *call, json_t *body, struct disk_usage *u)
+{
+	struct sized *s = u && body ? malloc(sizeof(*s)) : NULL;
+
+	if (!s) {
+		disk_usage_free(u);
+		api_reply_json(call, 200, body);
+		return;
+	}
+	*s = (struct sized){ call, body, json_is_array(body) };
+	disk_usage_count(u, counted, s);
+}
+
+/* ---------------------------------------------------------------- the calls */
+
 static void list(struct api_call *call)
 {
 	struct list_options o = { 0 };
@@ -153,6 +209,7 @@ static void list(struct api_call *call)
 		return;
 	}
 	json_t *list = json_array();
+	struct disk_usage *u = begin_count(call);
 	/* newest first */
 	struct list *head = &call->engine->containers;
 	for (struct list *at = head->prev; at != head; at = at->prev) {
@@ -161,20 +218,25 @@ static void list(struct api_call *call)
 			continue;
 		if (json_array_append_new(list, inspect_summary(c)) < 0) {
 			json_decref(list);
+			disk_usage_free(u);
 			api_reply_empty(call, 500);
 			return;
 		}
+		add_to_count(u, c);
 		if (o.limit > 0 && json_array_size(list) == (size_t)o.limit)
 			break;
 	}
-	api_reply_json(call, 200, list);
+	reply_sized(call, list, u);
 }
 
 static void inspect(struct api_call *call)
 {
 	struct container *c = api_container(call);
-	if (c)
-		api_reply_json(call, 200, inspect_container(c));
+	if (!c)
+		return;
+	struct disk_usage *u = begin_count(call);
+	add_to_count(u, c);
+	reply_sized(call, inspect_container(c), u);
 }
 
 static const struct api_route routes[] = {

@@ -107,6 +107,15 @@ kill_supervisor() {
 	says 204 '' DELETE /volumes/named
 }
 
+@test "a mount's labels are those of the volume that is made for it" {
+	make there
+	berth create --network none --name box --mount 'type=volume,source=labelled,target=/l,volume-label=a=b,volume-label=c=d' \
+		--mount 'type=volume,target=/anon,volume-label=e=f' --mount 'type=volume,source=there,target=/t,volume-label=a=b' "$(image)" true > /dev/null
+	says 200 '"Labels":{"a":"b","c":"d"}' GET /volumes/labelled
+	says 200 '"Labels":null' GET /volumes/there
+	says 200 '"Labels":{"e":"f","com.docker.volume.anonymous":""}' GET "/volumes/$(names '' | cut -d' ' -f1)"
+}
+
 @test "rm -v and --rm take the anonymous ones along, but none that another container uses" {
 	berth create --network none --name box -v named:/n -v /anon "$(image)" true > /dev/null
 	local anon
@@ -202,14 +211,14 @@ strike() {
 		berth create --network none --name box$at -v /anon -v keep:/k "$(image)" true > /dev/null
 	done
 	stop_daemon
-	for at in worker.volume:stop worker.volumes:stop supervisor.volumes:self; do
+	for at in volume.put:stop volume.written:stop volume.told:self; do
 		strike $at call POST /volumes/create '{"Name":"new","Labels":{"a":"b"}}'
 		says 201 '"Labels":{"a":"b"}' POST /volumes/create '{"Name":"new","Labels":{"a":"b"}}'
 		says 204 '' DELETE /volumes/new
 		stop_daemon
 	done
 	local n=0
-	for at in worker.volume-dropped:stop worker.volumes:stop supervisor.volumes:self; do
+	for at in volume.drop:stop volume.written:stop volume.told:self; do
 		n=$((n + 1))
 		strike $at timeout 20 berth volume rm old$n
 		berth volume rm -f old$n
@@ -217,7 +226,7 @@ strike() {
 		stop_daemon
 	done
 	n=0
-	for at in worker.volume-dropped:stop supervisor.removed:self; do
+	for at in volume.drop:stop supervisor.removed:self; do
 		n=$((n + 1))
 		strike $at timeout 20 berth rm -v box$n
 		without() { [ -z "$(berth ps -aq --filter name=box$n)" ] && [ "$(call GET '/volumes' | grep -o com.docker.volume.anonymous | wc -l)" = $((2 - n)) ]; }
@@ -226,7 +235,7 @@ strike() {
 		stop_daemon
 	done
 	# Of a creation nothing is left, or all that it asked for, and it runs.
-	for at in worker.volume:stop worker.volumes:stop supervisor.created:self; do
+	for at in volume.put:stop volume.written:stop supervisor.created:self; do
 		strike $at timeout 20 berth create --network none --name made -v fresh:/f -v /anon "$(image)" touch /f/x /anon/x
 		if [ -n "$(berth ps -aq --filter name=made)" ]; then
 			berth start -a made
@@ -281,6 +290,10 @@ strike() {
 	[[ "$output" == *'"Volumes":[{'* ]]
 	says 200 '"Images":null' GET '/system/df?type=volume&type=container'
 	[[ "$output" == *'"Volumes":[{'* && "$output" == *'"SizeRw":5'* ]]
+	says 200 '"SizeRw":5' GET '/containers/json?all=1&size=1'
+	says 200 '"SizeRw":5' GET '/containers/box/json?size=true'
+	run call GET '/containers/box/json?size=0'
+	[[ "$output" != *SizeRw* ]]
 	says 400 'unknown object type: bogus' GET '/system/df?type=bogus'
 }
 
