@@ -58,7 +58,7 @@ static const struct verb verbs[] = {
 		verb_down, NULL },
 	{ "config", "[OPTIONS] [SERVICE...]", "Print a compose file as it is understood", config_options,
 		false, 0, SIZE_MAX, 1, verb_config, NULL },
-	{ "info", "[OPTIONS]", "Print what the daemon is and has", info_options, false, 0, 0, 1, verb_info,
+	{ "info", "[OPTIONS]", "Print what the daemon is and has", info_options, false, 0, 0, 125, verb_info,
 		NULL },
 	{ "version", "[OPTIONS]", "Print the versions of client and daemon", version_options, false, 0, 0,
 		125, verb_version, NULL },

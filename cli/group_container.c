@@ -63,7 +63,7 @@ const struct verb *container_verbs(void)
 		.usage = "[OPTIONS]",
 		.summary = "Remove all stopped containers",
 		.options = prune_options,
-		.usage_code = 1,
+		.usage_code = 125,
 		.run = verb_container_prune };
 	return table;
 }

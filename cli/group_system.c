@@ -281,13 +281,13 @@ const struct verb *system_verbs(void)
 {
 	static const struct verb verbs[] = {
 		{ "df", "[OPTIONS]", "Print what containers and volumes take on the disk", df_options, false,
-			0, 0, 1, verb_df, NULL },
-		{ "events", "[OPTIONS]", "Print what happens, as it happens", events_options, false, 0, 0, 1,
-			verb_events, NULL },
-		{ "info", "[OPTIONS]", "Print what the daemon is and has", info_options, false, 0, 0, 1,
+			0, 0, 125, verb_df, NULL },
+		{ "events", "[OPTIONS]", "Print what happens, as it happens", events_options, false, 0, 0,
+			125, verb_events, NULL },
+		{ "info", "[OPTIONS]", "Print what the daemon is and has", info_options, false, 0, 0, 125,
 			verb_info, NULL },
-		{ "prune", "[OPTIONS]", "Remove what nobody uses", prune_options, false, 0, 0, 1, verb_prune,
-			NULL },
+		{ "prune", "[OPTIONS]", "Remove what nobody uses", prune_options, false, 0, 0, 125,
+			verb_prune, NULL },
 		{ NULL, NULL, NULL, NULL, false, 0, 0, 0, NULL, NULL },
 	};
 	return verbs;

@@ -201,16 +201,16 @@ static const struct option_def *volume_prune_options(void)
 const struct verb *volume_verbs(void)
 {
 	static const struct verb verbs[] = {
-		{ "create", "[OPTIONS] [VOLUME]", "Create a volume", volume_create_options, false, 0, 1, 1,
+		{ "create", "[OPTIONS] [VOLUME]", "Create a volume", volume_create_options, false, 0, 1, 125,
 			verb_volume_create, NULL },
 		{ "inspect", "[OPTIONS] VOLUME [VOLUME...]", "Print all that is known of volumes",
-			volume_inspect_options, false, 1, SIZE_MAX, 1, verb_volume_inspect, NULL },
-		{ "ls", "[OPTIONS]", "List volumes", volume_ls_options, false, 0, 0, 1, verb_volume_ls,
+			volume_inspect_options, false, 1, SIZE_MAX, 125, verb_volume_inspect, NULL },
+		{ "ls", "[OPTIONS]", "List volumes", volume_ls_options, false, 0, 0, 125, verb_volume_ls,
 			NULL },
 		{ "prune", "[OPTIONS]", "Remove volumes that no container uses", volume_prune_options, false,
-			0, 0, 1, verb_volume_prune, NULL },
+			0, 0, 125, verb_volume_prune, NULL },
 		{ "rm", "[OPTIONS] VOLUME [VOLUME...]", "Remove volumes", volume_rm_options, false, 1,
-			SIZE_MAX, 1, verb_volume_rm, NULL },
+			SIZE_MAX, 125, verb_volume_rm, NULL },
 		{ NULL, NULL, NULL, NULL, false, 0, 0, 0, NULL, NULL },
 	};
 	return verbs;

@@ -358,6 +358,10 @@ strike() {
 	run --separate-stderr berth volume rm one nosuch two
 	[ "$status" -eq 1 ] && [ "$output" = "$(printf 'one\ntwo')" ] && [[ "$stderr" == *"get nosuch: no such volume"* ]]
 	[ "$(berth volume rm -f nosuch)" = nosuch ]
+	for verb in "volume rm" "volume inspect" "volume ls x" "volume create a b" "volume prune x" "system df x" "info x" "container prune x"; do
+		run berth $verb
+		[ "$status" -eq 125 ] || { echo "$verb: $status"; return 1; }
+	done
 	[ "$(berth volume ls -q)" = "$anon" ]
 }
 
