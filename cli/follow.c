@@ -1,24 +1,29 @@
 #include "cli/follow.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/list.h"
 #include "cli/api.h"
-#include "cli/output.h"
-#include "cli/project.h"
+#include "cli/logstream.h"
 #include "cli/session.h"
 
 #define LINE_PIECE (64 * 1024)
+
+/* Compose's order: those that are easy to tell apart first. */
+static const char *const palette[] = { "\033[36m", "\033[33m", "\033[32m", "\033[35m", "\033[34m",
+	"\033[36;1m", "\033[33;1m", "\033[32;1m", "\033[35;1m", "\033[34;1m" };
 
 /* ---------------------------------------------------------------- prefixes */
 
 static int put_line(struct prefixer *p, struct buf *out)
 {
-	int r = buf_printf(out, "%-*s  | ", p->width, p->name);
+	int r = 0;
+	if (p->name)
+		r = buf_printf(out, "%s%-*s  | %s", p->color ? p->color : "", p->width, p->name,
+			p->color ? "\033[0m" : "");
 	if (r == 0)
 		r = buf_add(out, p->line.data, p->line.len);
 	buf_reset(&p->line);
@@ -50,32 +55,44 @@ int prefixer_end(struct prefixer *p, struct buf *out)
 
 /* ---------------------------------------------------------------- followers */
 
-struct project;
-
 struct follower {
-	struct project *project;
-	char *id, *name;
-	struct remote attach;
+	struct list link;
+	struct follow *follow;
+	char *name;
+	struct logstream *log; /* this */
+	struct remote attach;  /* or that */
 	struct http_stream *stream;
 	struct frames frames;
 	struct prefixer out, err;
-	bool tty, over;
+	bool tty, over, told;
+	int r;
+	struct err why;
 };
 
-struct project {
+struct follow {
 	const struct cli *cli;
 	struct event_base *base;
 	struct display display; /* its frames are not used: lines come from several */
-	struct follower *followers;
+	struct list followers;
 	size_t count, open;
-	struct event *interrupt, *terminate;
-	unsigned interrupts;
+	size_t width;
+	bool colors, bare;
 };
 
 static void write_lines(struct follower *f, bool to_err, const struct buf *lines)
 {
-	struct display *d = &f->project->display;
+	struct display *d = &f->follow->display;
 	outlet_write(to_err ? &d->err : &d->out, lines->data, lines->len);
+}
+
+static void pause_all(struct follow *f)
+{
+	list_each (struct follower, one, &f->followers, link) {
+		if (one->stream)
+			http_stream_pause_read(one->stream);
+		if (one->log)
+			logstream_pause(one->log);
+	}
 }
 
 static void show(enum frame_stream stream, const char *data, size_t len, void *cookie)
@@ -86,30 +103,63 @@ static void show(enum frame_stream stream, const char *data, size_t len, void *c
 	/* Lines that memory does not suffice for are lost to the screen, not to the log. */
 	if (prefixer_feed(to_err ? &f->err : &f->out, data, len, &lines) == 0 && lines.len > 0)
 		write_lines(f, to_err, &lines);
+	if (display_queued(&f->follow->display) > OUTLET_HIGH)
+		pause_all(f->follow);
 }
 
-static void stream_data(struct http_stream *s, const char *data, size_t len, void *cookie)
-{
-	struct follower *f = cookie;
-	if (f->tty)
-		show(FRAME_STDOUT, data, len, f);
-	else
-		(void)frames_feed(&f->frames, data, len, show, f); /* a torn stream shows what came before */
-	if (display_queued(&f->project->display) > OUTLET_HIGH)
-		http_stream_pause_read(s);
-}
-
-static void follower_over(struct follower *f)
+static void follower_over(struct follower *f, int r, const struct err *e)
 {
 	auto_(buf) struct buf out = { 0 }, err = { 0 };
 	if (f->over)
 		return;
 	f->over = true;
-	f->project->open--;
-	if (prefixer_end(&f->out, &out) == 0)
+	f->r = r;
+	if (r < 0)
+		f->why = *e;
+	f->follow->open--;
+	if (prefixer_end(&f->out, &out) == 0 && out.len > 0)
 		write_lines(f, false, &out);
-	if (prefixer_end(&f->err, &err) == 0)
+	if (prefixer_end(&f->err, &err) == 0 && err.len > 0)
 		write_lines(f, true, &err);
+}
+
+static void output_moved(void *cookie)
+{
+	struct follow *f = cookie;
+	if (display_queued(&f->display) >= OUTLET_LOW)
+		return;
+	list_each (struct follower, one, &f->followers, link) {
+		if (one->stream)
+			http_stream_resume_read(one->stream);
+		if (one->log && !one->over)
+			logstream_resume(one->log);
+	}
+}
+
+/* ---------------------------------------------------------------- from a log */
+
+static void log_data(void *cookie, enum frame_stream stream, const char *data, size_t len)
+{
+	show(stream, data, len, cookie);
+}
+
+static void log_end(void *cookie, int r, const struct err *e)
+{
+	follower_over(cookie, r, e);
+}
+
+static const struct logstream_ops log_ops = { log_data, log_end };
+
+/* ---------------------------------------------------------------- attached */
+
+static void stream_data(struct http_stream *s, const char *data, size_t len, void *cookie)
+{
+	struct follower *f = cookie;
+	(void)s;
+	if (f->tty)
+		show(FRAME_STDOUT, data, len, f);
+	else
+		(void)frames_feed(&f->frames, data, len, show, f); /* a torn stream shows what came before */
 }
 
 static void stream_eof(struct http_stream *s, void *cookie)
@@ -117,7 +167,7 @@ static void stream_eof(struct http_stream *s, void *cookie)
 	struct follower *f = cookie;
 	f->stream = NULL;
 	http_stream_abort(s);
-	follower_over(f);
+	follower_over(f, 0, NULL);
 }
 
 static void stream_close(struct http_stream *s, int r, void *cookie)
@@ -126,169 +176,180 @@ static void stream_close(struct http_stream *s, int r, void *cookie)
 	(void)s;
 	(void)r;
 	f->stream = NULL;
-	follower_over(f);
+	follower_over(f, 0, NULL);
 }
 
 static const struct http_stream_ops stream_ops = {
 	.on_data = stream_data, .on_eof = stream_eof, .on_close = stream_close
 };
 
-static void output_moved(void *cookie)
-{
-	struct project *p = cookie;
-	if (display_queued(&p->display) >= OUTLET_LOW)
-		return;
-	for (size_t i = 0; i < p->count; i++)
-		if (p->followers[i].stream)
-			http_stream_resume_read(p->followers[i].stream);
-}
-
-/* ---------------------------------------------------------------- Ctrl-C */
-
-static void act_ended(struct remote *r)
-{
-	if (!r->ended)
-		return;
-	remote_done(r);
-	free(r);
-}
-
-static void act_on_all(struct project *p, const char *act)
-{
-	for (size_t i = 0; i < p->count; i++) {
-		auto_(buf) struct buf target = { 0 };
-		struct remote *r = calloc(1, sizeof(*r));
-		struct err e;
-		if (!r || p->followers[i].over ||
-			api_target(&target, "/containers/%s/", p->followers[i].id) < 0 ||
-			buf_puts(&target, act) < 0) {
-			free(r);
-			continue;
-		}
-		r->changed = act_ended;
-		if (remote_start(r, p->cli, p->base, "POST", target.data, NULL, false, &e) < 0)
-			free(r);
-	}
-}
-
-static void on_interrupt(evutil_socket_t sig, short what, void *arg)
-{
-	struct project *p = arg;
-	(void)sig;
-	(void)what;
-	if (p->interrupts++ == 0) {
-		(void)fprintf(stderr, "Gracefully stopping... (press Ctrl+C again to force)\n");
-		act_on_all(p, "stop");
-	} else {
-		act_on_all(p, "kill");
-	}
-}
-
 /* ---------------------------------------------------------------- the whole */
 
-static int follow_one(struct follower *f, struct err *e)
+int follow_new(const struct follow_setup *setup, struct follow **out, struct err *e)
 {
-	struct project *p = f->project;
-	auto_(buf) struct buf info_target = { 0 }, target = { 0 };
-	auto_(json) json_t *info = NULL;
-	if (api_target(&info_target, "/containers/%s/json", f->id) < 0 ||
-		api_target(&target, "/containers/%s/attach?stream=1&stdout=1&stderr=1&logs=1", f->id) < 0)
-		return err_set(e, ENOMEM, "attach to %s", f->name);
-	int r = api_call(p->cli, "GET", info_target.data, NULL, &info, e);
-	if (r >= 0)
-		r = remote_start(&f->attach, p->cli, p->base, "POST", target.data, NULL, true, e);
-	if (r >= 0)
-		r = remote_wait_end(&f->attach, e);
-	if (r < 0)
-		return err_wrap(e, r, "attach to %s", f->name);
-	if (!f->attach.stream)
-		return err_say(
-			e, EPROTO, "attach to %s: the daemon did not make the connection a stream", f->name);
-	f->tty = json_is_true(json_object_get(json_object_get(info, "Config"), "Tty"));
-	f->stream = take_ptr(&f->attach.stream);
-	http_stream_set(f->stream, &stream_ops, f);
-	return 0;
-}
-
-static int followers_new(struct project *p, const char *name, const json_t *containers, struct err *e)
-{
-	size_t i;
-	json_t *c;
-	int width = 0;
-	p->followers = calloc(json_array_size(containers) + 1, sizeof(*p->followers));
-	if (!p->followers)
+	struct follow *f = calloc(1, sizeof(*f));
+	if (!f)
 		return err_set(e, ENOMEM, "follow");
-	json_array_foreach (containers, i, c) {
-		const char *id = json_string_value(json_object_get(c, "Id"));
-		const char *full = json_string_value(json_object_get(c, "Name"));
-		struct follower *f = &p->followers[p->count];
-		if (!id || !full)
-			continue;
-		f->project = p;
-		f->id = strdup(id);
-		f->name = strdup(project_short_name(name, full));
-		p->count++;
-		if (!f->id || !f->name)
-			return err_set(e, ENOMEM, "follow");
-		width = (int)strlen(f->name) > width ? (int)strlen(f->name) : width;
+	*f = (struct follow){
+		.cli = setup->cli, .base = setup->base, .colors = setup->colors, .bare = setup->bare
+	};
+	list_init(&f->followers);
+	int r = display_init(&f->display, f->base, false, output_moved, f, e);
+	if (r < 0) {
+		free(f);
+		return r;
 	}
-	for (i = 0; i < p->count; i++) {
-		struct follower *f = &p->followers[i];
-		f->out.name = f->err.name = f->name;
-		f->out.width = f->err.width = width;
-	}
+	*out = f;
 	return 0;
 }
 
-static void project_done(struct project *p)
+static void follower_free(struct follower *f)
 {
-	for (size_t i = 0; i < p->count; i++) {
-		struct follower *f = &p->followers[i];
-		if (f->stream)
-			http_stream_abort(f->stream);
-		remote_done(&f->attach);
-		buf_done(&f->out.line);
-		buf_done(&f->err.line);
-		free(f->id);
-		free(f->name);
-	}
-	free(p->followers);
-	if (p->interrupt)
-		event_free(p->interrupt);
-	if (p->terminate)
-		event_free(p->terminate);
-	display_done(&p->display);
-	if (p->base)
-		event_base_free(p->base);
+	logstream_free(f->log);
+	if (f->stream)
+		http_stream_abort(f->stream);
+	remote_done(&f->attach);
+	buf_done(&f->out.line);
+	buf_done(&f->err.line);
+	free(f->name);
+	free(f);
 }
 
-OWN_DEFINE(project, struct project, project_done)
-
-int follow_project(const struct cli *cli, const char *name, const json_t *containers)
+void follow_free(struct follow *f)
 {
-	auto_(project) struct project p = { .cli = cli, .base = api_loop_new() };
-	struct err e;
-	int r = p.base ? display_init(&p.display, p.base, false, output_moved, &p, &e)
-		       : err_set(&e, ENOMEM, "follow");
-	if (r == 0)
-		r = followers_new(&p, name, containers, &e);
-	if (r == 0) {
-		p.interrupt = evsignal_new(p.base, SIGINT, on_interrupt, &p);
-		p.terminate = evsignal_new(p.base, SIGTERM, on_interrupt, &p);
-		if (!p.interrupt || !p.terminate || event_add(p.interrupt, NULL) < 0 ||
-			event_add(p.terminate, NULL) < 0)
-			r = err_set(&e, ENOMEM, "follow");
+	if (!f)
+		return;
+	list_each_safe (struct follower, one, &f->followers, link) {
+		list_remove(&one->link);
+		follower_free(one);
 	}
-	for (size_t i = 0; i < p.count && r == 0; i++) {
-		r = follow_one(&p.followers[i], &e);
-		p.open += r == 0;
+	display_done(&f->display);
+	free(f);
+}
+
+void follow_width(struct follow *f, size_t width)
+{
+	f->width = width > f->width ? width : f->width;
+}
+
+static struct follower *follower_new(struct follow *f, const char *name, struct err *e)
+{
+	struct follower *one = calloc(1, sizeof(*one));
+	if (one)
+		one->name = strdup(name);
+	if (!one || !one->name) {
+		free(one);
+		(void)err_set(e, ENOMEM, "follow %s", name);
+		return NULL;
 	}
-	while (r == 0 && (p.open > 0 || display_queued(&p.display) > 0)) {
-		r = display_check(&p.display, &e);
-		if (r == 0 && event_base_loop(p.base, EVLOOP_ONCE) != 0)
-			r = err_set(&e, EIO, "run the event loop");
+	one->follow = f;
+	one->out.name = f->bare ? NULL : one->name;
+	one->out.color = f->colors ? palette[f->count % (sizeof(palette) / sizeof(palette[0]))] : NULL;
+	one->out.width = (int)f->width;
+	one->err = one->out;
+	return one;
+}
+
+static int added(struct follow *f, struct follower *one)
+{
+	list_append(&f->followers, &one->link);
+	f->open++;
+	return (int)f->count++;
+}
+
+int follow_add_log(struct follow *f, const char *name, const char *target, struct err *e)
+{
+	struct follower *one = follower_new(f, name, e);
+	if (!one)
+		return -e->code;
+	int r = logstream_new(f->cli, f->base, target, &log_ops, one, &one->log, e);
+	if (r < 0) {
+		follower_free(one);
+		return r;
 	}
+	return added(f, one);
+}
+
+int follow_add_attached(struct follow *f, const char *name, const char *id, bool tty, struct err *e)
+{
+	auto_(buf) struct buf target = { 0 };
+	struct follower *one = follower_new(f, name, e);
+	if (!one)
+		return -e->code;
+	one->tty = tty;
+	int r = api_target(&target, "/containers/%s/attach?stream=1&stdout=1&stderr=1", id);
 	if (r < 0)
-		return output_error(&e, 1);
-	return p.interrupts ? 130 : 0;
+		r = err_set(e, -r, "attach to %s", name);
+	if (r == 0)
+		r = remote_start(&one->attach, f->cli, f->base, "POST", target.data, NULL, true, e);
+	if (r == 0)
+		r = remote_wait_end(&one->attach, e);
+	if (r >= 0 && !one->attach.stream)
+		r = err_say(e, EPROTO, "attach to %s: the daemon did not make the connection a stream", name);
+	if (r < 0) {
+		follower_free(one);
+		return err_wrap(e, r, "attach to %s", name);
+	}
+	one->stream = take_ptr(&one->attach.stream);
+	http_stream_set(one->stream, &stream_ops, one);
+	return added(f, one);
+}
+
+static struct follower *find(struct follow *f, size_t number)
+{
+	list_each (struct follower, one, &f->followers, link)
+		if (number-- == 0)
+			return one;
+	return NULL;
+}
+
+int follow_again(struct follow *f, size_t number, const char *target, struct err *e)
+{
+	struct follower *one = find(f, number);
+	if (!one || !one->over)
+		return 0;
+	logstream_free(take_ptr(&one->log));
+	int r = logstream_new(f->cli, f->base, target, &log_ops, one, &one->log, e);
+	if (r < 0)
+		return r;
+	one->over = one->told = false;
+	f->open++;
+	return 0;
+}
+
+bool follow_ended(struct follow *f, size_t *number, int *r, struct err *e)
+{
+	size_t i = 0;
+	list_each (struct follower, one, &f->followers, link) {
+		if (one->over && !one->told) {
+			one->told = true;
+			*number = i;
+			*r = one->r;
+			*e = one->why;
+			return true;
+		}
+		i++;
+	}
+	return false;
+}
+
+size_t follow_open(const struct follow *f)
+{
+	return f->open;
+}
+
+bool follow_pending(const struct follow *f)
+{
+	return display_queued(&f->display) > 0;
+}
+
+void follow_say(struct follow *f, const char *line)
+{
+	outlet_write(&f->display.out, line, strlen(line));
+	outlet_write(&f->display.out, "\n", 1);
+}
+
+int follow_check(struct follow *f, struct err *e)
+{
+	return display_check(&f->display, e);
 }

@@ -1,5 +1,5 @@
 /*
- * logs - --since and --until, which events has too.
+ * logs - the flags of logs as a request: --since and --until, which events has too, and the rest.
  */
 #ifndef CLI_LOGS_H
 #define CLI_LOGS_H
@@ -14,5 +14,7 @@
 int logs_time(const char *text, int64_t now_ns, struct buf *out, struct err *e);
 /* Those that were given become parameters of the request. */
 int logs_times(const struct args *o, struct buf *target, struct err *e);
+/* "/containers/ID/logs?..." by the flags of logs_options(). */
+int logs_target(const struct args *o, const char *container, struct buf *target, struct err *e);
 
 #endif

@@ -146,6 +146,11 @@ static const char *last_of(const struct option_value *v)
 	return v->count ? v->values[v->count - 1] : NULL;
 }
 
+const char *project_option_last(const struct args *o, const struct args *group, const char *name)
+{
+	return last_of(project_option(o, group, name));
+}
+
 json_t *project_body(const struct args *o, const struct args *group, const char *cwd, char *const *env,
 	const char *stdin_text, bool need_file, struct err *e)
 {
@@ -212,21 +217,6 @@ int json_lines_feed(struct json_lines *l, const char *data, size_t len,
 void json_lines_done(struct json_lines *l)
 {
 	buf_done(&l->rest);
-}
-
-int project_progress(const json_t *line, struct buf *out)
-{
-	const char *status = json_string_value(json_object_get(line, "Status"));
-	const char *id = json_string_value(json_object_get(line, "Id"));
-	const char *warning = json_string_value(json_object_get(line, "Warning"));
-	int r = 0;
-	if (warning)
-		r = buf_printf(out, "WARNING: %s\n", warning);
-	if (r == 0 && status && id)
-		r = buf_printf(out, " Container %s  %s\n", id, status);
-	else if (r == 0 && status)
-		r = buf_printf(out, " %s\n", status);
-	return r;
 }
 
 const char *project_short_name(const char *project, const char *name)

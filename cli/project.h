@@ -19,6 +19,7 @@ json_t *project_body(const struct args *o, const struct args *group, const char 
 	const char *stdin_text, bool need_file, struct err *e);
 /* An option of the project: where the verb has none, that of its group (NULL: it is of no group). */
 const struct option_value *project_option(const struct args *o, const struct args *group, const char *name);
+const char *project_option_last(const struct args *o, const struct args *group, const char *name);
 
 /* JSON lines as they come: each whole line is given to fn; -EPROTO when one is no object, else fn's result. */
 struct json_lines {
@@ -28,8 +29,6 @@ int json_lines_feed(struct json_lines *l, const char *data, size_t len,
 	int (*fn)(const json_t *line, void *cookie), void *cookie);
 void json_lines_done(struct json_lines *l);
 
-/* " Container demo-web-1  Started" */
-int project_progress(const json_t *line, struct buf *out);
 /* "demo-web-1" of project "demo" is "web-1". */
 const char *project_short_name(const char *project, const char *name);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "supervisor/config.h"
 #include "supervisor/project_job.h"
@@ -37,6 +38,36 @@ bool project_has(const struct project_job *j, const struct container *c, const c
 		   *own = config_label(c->config, LABEL_SERVICE);
 	return project && strcmp(project, j->project->name) == 0 &&
 		(!service || (own && strcmp(own, service) == 0));
+}
+
+bool project_is_oneoff(const struct container *c)
+{
+	const char *oneoff = config_label(c->config, LABEL_ONEOFF);
+	return oneoff && strcasecmp(oneoff, "true") == 0;
+}
+
+bool project_flag(const struct project_job *j, const char *key)
+{
+	return json_is_true(json_object_get(j->request, key));
+}
+
+bool project_is_named(const struct project_job *j, const char *service)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach (json_object_get(j->request, "Services"), i, name)
+		if (json_is_string(name) && strcmp(json_string_value(name), service) == 0)
+			return true;
+	return false;
+}
+
+int64_t project_timeout_ns(const struct project_job *j)
+{
+	json_t *timeout = json_object_get(j->request, "Timeout");
+	if (!json_is_integer(timeout))
+		return CONTAINER_TIMEOUT_DEFAULT;
+	json_int_t seconds = json_integer_value(timeout);
+	return seconds < 0 || seconds > INT32_MAX ? -1 : seconds * NS_PER_S;
 }
 
 static int load_in_worker(void *cookie, int out_fd, struct err *e)

@@ -18,7 +18,7 @@
 
 #include "supervisor/engine.h"
 
-/* One line of progress: what ("demo-web-1"; NULL with a warning) and its new status ("Created", "Started", ...) or a warning. */
+/* One line of progress: what ("demo-web-1", a container; "Volume demo_data"; NULL with a warning) and its new status ("Created", "Started", ...) or a warning. */
 typedef void (*project_report_fn)(void *cookie, const char *what, const char *status, const char *warning);
 /* result is borrowed: for up {"Project", "Containers": [{Id, Name, Service}]}, for config the whole model. */
 typedef void (*project_done_fn)(void *cookie, int r, const struct err *e, json_t *result);
@@ -26,8 +26,8 @@ typedef void (*project_done_fn)(void *cookie, int r, const struct err *e, json_t
 /* RESUME is up at a daemon's start: what ran before and ended by itself, or by a person, is left to its policy. */
 enum project_verb { PROJECT_UP, PROJECT_RESUME, PROJECT_DOWN, PROJECT_CONFIG };
 
-/* request: {"Files", "ProjectDirectory", "Name", "EnvFiles", "Profiles", "Services", "Env", "Stdin", and for down "Volumes",
- * "Timeout", "RemoveOrphans"}; copied. */
+/* request: {"Files", "ProjectDirectory", "Name", "EnvFiles", "Profiles", "Services", "Env", "Stdin", "Timeout",
+ * "RemoveOrphans", for up "ForceRecreate", "NoRecreate", "NoStart", "NoDeps", for down "Volumes"}; copied. */
 int project_start(struct engine *en, enum project_verb verb, const json_t *request, project_report_fn report,
 	project_done_fn done, void *cookie, struct err *e);
 

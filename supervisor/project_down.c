@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "supervisor/config.h"
 #include "supervisor/hooks.h"
@@ -77,8 +76,9 @@ static void item_stopped(void *cookie, int r, const struct err *e)
 		item_gone(item, r, e);
 		return;
 	}
-	if (r == 0)
-		project_say(item->job, item->name, "Stopped");
+	project_say(item->job, item->name, "Stopped");
+	if (c)
+		project_say(item->job, item->name, "Removing");
 	if (c)
 		container_remove_or_join(c, true, item_removed, item);
 	else
@@ -87,10 +87,7 @@ static void item_stopped(void *cookie, int r, const struct err *e)
 
 static void begin_ready(struct project_job *j)
 {
-	int64_t timeout_ns = CONTAINER_TIMEOUT_DEFAULT;
-	json_t *timeout = json_object_get(j->request, "Timeout");
-	if (json_is_integer(timeout))
-		timeout_ns = json_integer_value(timeout) < 0 ? -1 : json_integer_value(timeout) * NS_PER_S;
+	int64_t timeout_ns = project_timeout_ns(j);
 	bool any = false;
 	/* Containers that wait for each other in a ring (labels lie) are begun all the same. */
 	for (int forced = 0; forced < 2 && !any; forced++) {
@@ -102,6 +99,7 @@ static void begin_ready(struct project_job *j)
 			item->begun = true;
 			any = true;
 			struct container *c = container_by_id(j->engine, item->id);
+			project_say(j, item->name, "Stopping");
 			if (c)
 				hooks_stop(c, 0, timeout_ns, item_stopped, item);
 			else
@@ -112,8 +110,11 @@ static void begin_ready(struct project_job *j)
 
 static bool is_wanted(const struct project_job *j, const struct container *c)
 {
+	const char *own = config_label(c->config, LABEL_SERVICE);
 	if (!project_has(j, c, NULL))
 		return false;
+	if (json_array_size(json_object_get(j->request, "Services")) > 0)
+		return own && project_is_named(j, own);
 	if (!j->project->declared[0] || json_is_true(json_object_get(j->request, "RemoveOrphans")))
 		return true;
 	const char *service = config_label(c->config, LABEL_SERVICE);
@@ -135,19 +136,35 @@ static void end(struct project_job *j)
 	}
 }
 
+static void say_volumes(struct project_job *j, const char *status)
+{
+	for (size_t i = 0; i < j->project->n_volumes; i++) {
+		char text[512];
+		(void)snprintf(text, sizeof(text), "Volume %s", j->project->volumes[i].name);
+		if (!j->project->volumes[i].external)
+			project_say(j, text, status);
+	}
+}
+
 static void volumes_removed(struct project_job *j, const struct err *e)
 {
 	if (e && !j->first_error.code)
 		j->first_error = *e;
+	if (!e)
+		say_volumes(j, "Removed");
 	end(j);
 }
 
 static void remove_volumes(struct project_job *j)
 {
-	if (json_is_true(json_object_get(j->request, "Volumes")))
-		project_volumes_remove(j, volumes_removed);
-	else
+	bool some =
+		json_array_size(json_object_get(j->request, "Services")) > 0; /* the others may have them */
+	if (!project_flag(j, "Volumes") || j->project->n_volumes == 0 || some) {
 		end(j);
+		return;
+	}
+	say_volumes(j, "Removing");
+	project_volumes_remove(j, volumes_removed);
 }
 
 void project_down(struct project_job *j)

@@ -14,6 +14,7 @@
 #define LABEL_SERVICE	 "com.docker.compose.service"
 #define LABEL_HASH	 "com.docker.compose.config-hash"
 #define LABEL_DEPENDS_ON "com.docker.compose.depends_on"
+#define LABEL_ONEOFF	 "com.docker.compose.oneoff"
 
 struct project_item; /* one container of the project, down's view */
 
@@ -34,6 +35,9 @@ struct project_job {
 	size_t replica;		      /* of the services: from which on to look for that one's containers */
 	char (*ids)[TEXT_ID_LEN + 1]; /* a container per service */
 	bool *replaced;		      /* of each: its container took another's place */
+	bool replacing;		      /* the one that is made next takes the place of another */
+	const char *orphan;	      /* which is being removed, in the project's arena */
+	void (*orphans_gone)(struct project_job *j);
 
 	/* down: many at once */
 	struct project_item *items;
@@ -47,6 +51,17 @@ void project_say(struct project_job *j, const char *what, const char *status);
 /* Is this container of the job's project (and, unless NULL, of that service)? */
 bool project_has(const struct project_job *j, const struct container *c, const char *service);
 
+/* Was it made by `run`, for once? */
+bool project_is_oneoff(const struct container *c);
+/* A boolean of the request. */
+bool project_flag(const struct project_job *j, const char *key);
+/* Does the request name this service? */
+bool project_is_named(const struct project_job *j, const char *service);
+/* The request's "Timeout" for a stop, or the containers' own. */
+int64_t project_timeout_ns(const struct project_job *j);
+
+/* Orphans are told of, or removed when that is asked for; then(j), unless that failed and the job is ended. */
+void project_orphans(struct project_job *j, void (*then)(struct project_job *j));
 void project_up(struct project_job *j);
 void project_down(struct project_job *j);
 

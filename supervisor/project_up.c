@@ -14,6 +14,7 @@
 
 static void make_next(struct project_job *j);
 static void start_next(struct project_job *j);
+static void finish(struct project_job *j);
 
 static struct compose_service *current(struct project_job *j)
 {
@@ -25,7 +26,8 @@ static struct container *container_of_service(struct project_job *j, const struc
 	const char *number = json_string_value(
 		json_object_get(json_object_get(s->body, "Labels"), "com.docker.compose.container-number"));
 	list_each (struct container, c, &j->engine->containers, link)
-		if (project_has(j, c, s->name) && number && project_number(c) == strtoul(number, NULL, 10))
+		if (project_has(j, c, s->name) && !project_is_oneoff(c) && number &&
+			project_number(c) == strtoul(number, NULL, 10))
 			return c;
 	return NULL;
 }
@@ -46,7 +48,8 @@ static void made(void *cookie, int r, const struct err *e)
 		fail(j, e);
 		return;
 	}
-	project_say(j, current(j)->container_name, "Created");
+	project_say(j, current(j)->container_name, j->replacing ? "Recreated" : "Created");
+	j->replacing = false;
 	j->service++;
 	make_next(j);
 }
@@ -70,6 +73,8 @@ static void make(struct project_job *j)
 	struct container *c;
 	json_t *warnings = NULL;
 	struct err e;
+	if (!j->replacing)
+		project_say(j, s->container_name, "Creating");
 	if (container_create(j->engine, s->container_name, s->body, &c, &warnings, made, j, &e) < 0) {
 		fail(j, &e);
 		return;
@@ -106,10 +111,12 @@ static void replaced_stopped(void *cookie, int r, const struct err *e)
 		make(j);
 }
 
-static bool is_same(const struct container *c, const struct compose_service *s)
+static bool is_same(const struct project_job *j, const struct container *c, const struct compose_service *s)
 {
 	const char *hash = config_label(c->config, LABEL_HASH);
-	return hash && strcmp(hash, s->config_hash) == 0;
+	if (project_flag(j, "NoRecreate"))
+		return true;
+	return !project_flag(j, "ForceRecreate") && hash && strcmp(hash, s->config_hash) == 0;
 }
 
 static void make_next(struct project_job *j)
@@ -125,15 +132,19 @@ static void make_next(struct project_job *j)
 			container_remove_or_join(c, false, replaced_removed, j);
 			return;
 		}
-		if (!is_same(c, s)) {
-			project_say(j, c->name, "Recreate");
-			hooks_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, replaced_stopped, j);
+		if (!is_same(j, c, s)) {
+			project_say(j, s->container_name, "Recreate");
+			j->replacing = true;
+			hooks_stop(c, 0, project_timeout_ns(j), replaced_stopped, j);
 			return;
 		}
 		memcpy(j->ids[j->service], c->id, sizeof(c->id));
 	}
 	j->service = 0;
-	start_next(j);
+	if (project_flag(j, "NoStart"))
+		finish(j);
+	else
+		start_next(j);
 }
 
 /* ---------------------------------------------------------------- started */
@@ -256,9 +267,13 @@ static void start_next(struct project_job *j)
 		fail(j, &e);
 		return;
 	}
-	if (stays_down(j, c))
+	if (stays_down(j, c)) {
 		engine_answer(j->engine, left_down, j, 0, NULL);
-	else if (c->actual.running && follows_restart(j, current(j)))
+		return;
+	}
+	if (!c->actual.running && !c->start)
+		project_say(j, current(j)->container_name, "Starting");
+	if (c->actual.running && follows_restart(j, current(j)))
 		hooks_restart(c, 0, CONTAINER_TIMEOUT_DEFAULT, started, j);
 	else
 		hooks_start(c, started, j);
@@ -266,21 +281,19 @@ static void start_next(struct project_job *j)
 
 /* ---------------------------------------------------------------- before anything is made */
 
-static void name_orphans(struct project_job *j)
+/* Of all that the files have, only what was named; what that depends on is there or it is not. */
+static void leave_out_dependencies(struct project_job *j)
 {
-	list_each (struct container, c, &j->engine->containers, link) {
-		const char *service = config_label(c->config, LABEL_SERVICE);
-		bool declared = !service;
-		for (char **d = j->project->declared; *d && !declared; d++)
-			declared = strcmp(*d, service) == 0;
-		if (declared || !project_has(j, c, NULL))
-			continue;
-		char text[512];
-		(void)snprintf(text, sizeof(text),
-			"%s is of this project but of none of its services: down --remove-orphans removes it",
-			c->name);
-		j->report(j->cookie, NULL, NULL, text);
+	struct compose_project *p = j->project;
+	size_t n = 0;
+	for (size_t i = 0; i < p->n_services; i++) {
+		struct compose_service s = p->services[i];
+		if (project_is_named(j, s.name))
+			p->services[n++] = s;
+		else
+			json_decref(s.body);
 	}
+	p->n_services = n;
 }
 
 static void volumes_made(struct project_job *j, const struct err *e)
@@ -296,10 +309,17 @@ static void make_volumes(struct project_job *j)
 	project_volumes_make(j, volumes_made);
 }
 
+static void orphans_gone(struct project_job *j)
+{
+	project_scale_down(j, make_volumes);
+}
+
 void project_up(struct project_job *j)
 {
 	struct err e;
 	int r = project_volumes_check(j, &e);
+	if (project_flag(j, "NoDeps"))
+		leave_out_dependencies(j);
 	j->ids = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->ids)) : NULL;
 	j->replaced = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->replaced)) : NULL;
 	if (r == 0 && (!j->ids || !j->replaced))
@@ -308,6 +328,5 @@ void project_up(struct project_job *j)
 		project_end(j, r, &e, NULL);
 		return;
 	}
-	name_orphans(j);
-	project_scale_down(j, make_volumes);
+	project_orphans(j, orphans_gone);
 }

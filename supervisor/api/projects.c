@@ -22,9 +22,12 @@ static void say_line(struct api_call *call, json_t *line /* taken */)
 
 static void progress(void *cookie, const char *what, const char *status, const char *warning)
 {
-	say_line(cookie,
-		warning ? json_pack("{s:s}", "Warning", warning)
-			: json_pack("{s:s, s:s}", "Id", what, "Status", status));
+	const char *blank = what ? strchr(what, ' ') : NULL;
+	json_t *line = warning ? json_pack("{s:s}", "Warning", warning)
+			       : json_pack("{s:s, s:s}", "Id", blank ? blank + 1 : what, "Status", status);
+	if (line && blank)
+		(void)json_object_set_new(line, "Kind", json_stringn(what, (size_t)(blank - what)));
+	say_line(cookie, line);
 }
 
 static void streamed(void *cookie, int r, const struct err *e, json_t *result)

@@ -225,8 +225,8 @@ static void tables(void **state)
 
 static int count_line(const json_t *line, void *cookie)
 {
-	struct buf *out = cookie;
-	return project_progress(line, out);
+	const char *id = json_string_value(json_object_get(line, "Id"));
+	return buf_printf(cookie, "%s;", id ? id : "-");
 }
 
 static void progress(void **state)
@@ -241,7 +241,7 @@ static void progress(void **state)
 			size_t n = sizeof(text) - 1 - at < piece ? sizeof(text) - 1 - at : piece;
 			assert_int_equal(json_lines_feed(&l, text + at, n, count_line, &out), 0);
 		}
-		assert_string_equal(out.data, " Container demo-web-1  Created\nWARNING: w\n x\n");
+		assert_string_equal(out.data, "demo-web-1;-;-;");
 		buf_done(&out);
 		json_lines_done(&l);
 	}
@@ -301,6 +301,13 @@ static void prefixes(void **state)
 	buf_reset(&out);
 	assert_int_equal(prefixer_end(&p, &out), 0);
 	assert_string_equal(out.data, "web    | three\n");
+	buf_reset(&out);
+	struct prefixer painted = { .name = "db", .width = 3, .color = "<" }, bare = { 0 };
+	assert_int_equal(prefixer_feed(&painted, "x\n", 2, &out), 0);
+	assert_int_equal(prefixer_feed(&bare, "y\n", 2, &out), 0);
+	assert_string_equal(out.data, "<db   | \033[0mx\ny\n");
+	buf_done(&painted.line);
+	buf_done(&bare.line);
 	buf_reset(&out);
 	/* A line without end is not kept for ever. */
 	char *big = malloc(200000);
