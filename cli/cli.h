@@ -87,7 +87,6 @@ int verb_version(const struct cli *cli, const struct args *o);
 int verb_up(const struct cli *cli, const struct args *o);
 int verb_down(const struct cli *cli, const struct args *o);
 int verb_config(const struct cli *cli, const struct args *o);
-int verb_compose_create(const struct cli *cli, const struct args *o);
 int verb_upgrade(const struct cli *cli, const struct args *o);
 
 const struct option_def *run_options(void);
@@ -112,7 +111,6 @@ const struct option_def *version_options(void);
 const struct option_def *up_options(void);
 const struct option_def *down_options(void);
 const struct option_def *config_options(void);
-const struct option_def *compose_create_options(void);
 const struct option_def *check_options(void);
 const struct option_def *upgrade_options(void);
 

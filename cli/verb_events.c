@@ -115,9 +115,10 @@ int events_line(const json_t *event, const char *format, struct buf *out, struct
 
 struct watching {
 	const struct cli *cli;
-	const char *format;
-	struct buf query; /* what stays the same from call to call */
-	char *cursor;	  /* behind what has been printed; NULL: from the start */
+	const char *query; /* what stays the same from call to call; NULL: nothing */
+	int (*line)(const json_t *event, void *cookie, struct buf *out, struct err *e);
+	void *cookie;
+	char *cursor; /* behind what has been printed; NULL: from the start */
 	struct reconnect reconnect;
 	struct json_lines lines;
 	int r; /* of what was printed */
@@ -126,7 +127,6 @@ struct watching {
 
 static void watching_done(struct watching *w)
 {
-	buf_done(&w->query);
 	json_lines_done(&w->lines);
 	free(w->cursor);
 }
@@ -153,8 +153,8 @@ static int print_one(const json_t *event, void *cookie)
 	int r = set_cursor(w, json_string_value(json_object_get(event, "Cursor")));
 	(void)json_object_del(o, "Cursor"); /* a daemon that sends none will do, until it dies */
 	if (r == 0)
-		r = events_line(event, w->format, &line, &w->e);
-	if (r < 0)
+		r = w->line(event, w->cookie, &line, &w->e);
+	if (r < 0 || !line.len)
 		return r;
 	(void)fwrite(line.data, 1, line.len, stdout);
 	return output_flush(&w->e);
@@ -183,8 +183,8 @@ static int watch(struct watching *w, struct err *e)
 		r = buf_puts(&target, "/events");
 	if (r == 0)
 		r = api_query(&target, "cursor", w->cursor ? w->cursor : "");
-	if (r == 0 && w->query.data)
-		r = buf_printf(&target, "&%s", w->query.data + 1);
+	if (r == 0 && w->query)
+		r = buf_printf(&target, "&%s", w->query + 1);
 	if (r < 0)
 		r = err_set(e, -r, "events");
 	else
@@ -208,9 +208,23 @@ static int watch(struct watching *w, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-static int build_query(struct watching *w, const struct args *o, struct err *e)
+int events_watch(const struct cli *cli, const char *query,
+	int (*line)(const json_t *event, void *cookie, struct buf *out, struct err *e), void *cookie,
+	struct err *e)
 {
-	int r = logs_times(o, &w->query, e);
+	auto_(watching) struct watching w = {
+		.cli = cli, .reconnect.cli = cli, .query = query, .line = line, .cookie = cookie
+	};
+	int r;
+	do
+		r = watch(&w, e);
+	while (r < 0 && w.r == 0 && (r = reconnect_after(&w.reconnect, r, e)) == 0);
+	return r;
+}
+
+static int build_query(const struct args *o, struct buf *query, struct err *e)
+{
+	int r = logs_times(o, query, e);
 
 	if (r < 0)
 		return r;
@@ -219,23 +233,23 @@ static int build_query(struct watching *w, const struct args *o, struct err *e)
 		if ((r = ps_filters(option_list(o, "filter"), &filters, e)) < 0)
 			return r;
 		auto_free char *text = json_dumps(filters, JSON_COMPACT);
-		r = text ? api_query(&w->query, "filters", text) : -ENOMEM;
+		r = text ? api_query(query, "filters", text) : -ENOMEM;
 	}
 	return r < 0 ? err_set(e, -r, "events") : 0;
 }
 
+static int line_of(const json_t *event, void *cookie, struct buf *out, struct err *e)
+{
+	return events_line(event, option_string(cookie, "format"), out, e);
+}
+
 int verb_events(const struct cli *cli, const struct args *o)
 {
-	auto_(watching) struct watching w = { .cli = cli, .reconnect.cli = cli };
+	auto_(buf) struct buf query = { 0 };
 	struct err e;
-
-	w.format = option_string(o, "format");
-	int r = build_query(&w, o, &e);
-	if (r == 0) {
-		do
-			r = watch(&w, &e);
-		while (r < 0 && w.r == 0 && (r = reconnect_after(&w.reconnect, r, &e)) == 0);
-	}
+	int r = build_query(o, &query, &e);
+	if (r == 0)
+		r = events_watch(cli, query.data, line_of, (void *)(uintptr_t)o, &e);
 	return r < 0 ? output_error(&e, 1) : 0;
 }
 

@@ -15,6 +15,7 @@
 #include "cli/create.h"
 #include "cli/output.h"
 #include "cli/reconnect.h"
+#include "cli/run.h"
 #include "cli/session.h"
 
 /* ---------------------------------------------------------------- create */
@@ -316,24 +317,30 @@ static int run_attached(struct run *run)
 	return code;
 }
 
-int verb_run(const struct cli *cli, const struct args *o)
+int run_container(const struct cli *cli, const struct create *c)
 {
-	auto_(create) struct create c = { 0 };
-	auto_(run) struct run run = { .cli = cli, .create = &c };
+	auto_(run) struct run run = { .cli = cli, .create = c };
 	struct err e;
-	if (create_build(o, environ, &c, &e) < 0)
-		return print_usage_error("run", &e, 125);
-	if (!c.detach && session_check_tty(c.tty, c.attach_stdin, &e) < 0)
+	if (!c->detach && session_check_tty(c->tty, c->attach_stdin, &e) < 0)
 		return output_error(&e, 1);
 	run.base = api_loop_new();
 	if (!run.base) {
 		(void)err_set(&e, ENOMEM, "run");
 		return output_error(&e, 125);
 	}
-	if (create_container(cli, &c, &run.id, &e) < 0)
+	if (create_container(cli, c, &run.id, &e) < 0)
 		return run_failed(&run, &e, 125);
-	bool attached = c.attach_stdin || c.attach_stdout || c.attach_stderr;
-	return c.detach || !attached ? run_detached(&run) : run_attached(&run);
+	bool attached = c->attach_stdin || c->attach_stdout || c->attach_stderr;
+	return c->detach || !attached ? run_detached(&run) : run_attached(&run);
+}
+
+int verb_run(const struct cli *cli, const struct args *o)
+{
+	auto_(create) struct create c = { 0 };
+	struct err e;
+	if (create_build(o, environ, &c, &e) < 0)
+		return print_usage_error("run", &e, 125);
+	return run_container(cli, &c);
 }
 
 /* ---------------------------------------------------------------- attach and start */

@@ -7,10 +7,9 @@
 #include "cli/api.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/top.h"
 
-#define COLUMN_WIDTH 20 /* as docker sets this table */
-
-static int print_table(const json_t *answer, struct err *e)
+int top_print(const json_t *answer, size_t width, struct err *e)
 {
 	const json_t *titles = json_object_get(answer, "Titles"),
 		     *processes = json_object_get(answer, "Processes");
@@ -29,7 +28,7 @@ static int print_table(const json_t *answer, struct err *e)
 			cells[row * columns + col] = cell ? cell : "";
 		}
 	}
-	if (table_print_wide(&out, cells, rows, columns, COLUMN_WIDTH) < 0)
+	if (table_print_wide(&out, cells, rows, columns, width) < 0)
 		return err_set(e, ENOMEM, "top");
 	(void)fputs(out.data, stdout);
 	return 0;
@@ -50,7 +49,7 @@ int verb_top(const struct cli *cli, const struct args *o)
 	else
 		r = api_call(cli, "GET", target.data, NULL, &answer, &e);
 	if (r >= 0)
-		r = print_table(answer, &e);
+		r = top_print(answer, TOP_WIDTH, &e);
 	return r < 0 ? output_error(&e, 1) : 0;
 }
 

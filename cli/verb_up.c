@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/api.h"
-#include "cli/cli.h"
+#include "cli/compose.h"
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/project.h"
