@@ -64,6 +64,8 @@ static const struct verb verbs[] = {
 		125, verb_version, NULL },
 	{ "upgrade", "[OPTIONS] [PROGRAM]", "Change the daemon to another berth; the containers go on",
 		upgrade_options, false, 0, 1, 125, verb_upgrade, NULL },
+	{ "reload", "", "Have the daemon read its compose files again, and carry out what has changed",
+		plain_options, false, 0, 0, 1, verb_reload, NULL },
 	{ "check", "[OPTIONS]", "Print what this kernel can do and what follows from it", check_options,
 		false, 0, 0, 1, NULL, check_main },
 	{ NULL, NULL, NULL, NULL, false, 0, 0, 0, NULL, NULL },

@@ -1,4 +1,4 @@
-/* down and config: a project as a whole. */
+/* down, config and reload: projects as a whole. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +15,31 @@
 #include "cli/project_find.h"
 #include "cli/project_options.h"
 
-static int take_down(const struct cli *cli, const struct args *o, struct err *e)
+/* What the daemon carries out, with its progress. */
+static int ask_daemon(
+	const struct cli *cli, const struct args *o, const char *target, const json_t *body, struct err *e)
 {
 	enum progress_mode mode;
 	bool colors;
+	int r = progress_parse_mode(project_option_last(o, cli->group, "progress"), &mode, e);
+	if (r == 0)
+		r = progress_parse_ansi(
+			project_option_last(o, cli->group, "ansi"), STDERR_FILENO, &colors, e);
+	if (r < 0)
+		return r;
+	struct event_base *base = api_loop_new();
+	struct progress *progress = NULL;
+	r = base ? progress_new(base, mode, colors, &progress, e) : err_set(e, ENOMEM, "%s", target);
+	if (r == 0)
+		r = project_ask(cli, base, target, body, progress, NULL, e);
+	progress_free(progress);
+	if (base)
+		event_base_free(base);
+	return r;
+}
+
+static int take_down(const struct cli *cli, const struct args *o, struct err *e)
+{
 	auto_(json) json_t *body =
 		project_request(cli, o, !project_option_last(o, cli->group, "project-name"), e);
 	if (!body)
@@ -30,21 +51,13 @@ static int take_down(const struct cli *cli, const struct args *o, struct err *e)
 			json_object_set_new(body, "Timeout", json_integer(option_number(o, "timeout", 0))) <
 				0))
 		return err_set(e, ENOMEM, "down");
-	int r = progress_parse_mode(project_option_last(o, cli->group, "progress"), &mode, e);
-	if (r == 0)
-		r = progress_parse_ansi(
-			project_option_last(o, cli->group, "ansi"), STDERR_FILENO, &colors, e);
-	if (r < 0)
-		return r;
-	struct event_base *base = api_loop_new();
-	struct progress *progress = NULL;
-	r = base ? progress_new(base, mode, colors, &progress, e) : err_set(e, ENOMEM, "down");
-	if (r == 0)
-		r = project_ask(cli, base, "/berth/projects/down", body, progress, NULL, e);
-	progress_free(progress);
-	if (base)
-		event_base_free(base);
-	return r;
+	return ask_daemon(cli, o, "/berth/projects/down", body, e);
+}
+
+int verb_reload(const struct cli *cli, const struct args *o)
+{
+	struct err e;
+	return ask_daemon(cli, o, "/berth/reload", NULL, &e) < 0 ? output_error(&e, 1) : 0;
 }
 
 int verb_down(const struct cli *cli, const struct args *o)

@@ -26,6 +26,7 @@
 #include "supervisor/keeper.h"
 #include "supervisor/engine_options.h"
 #include "supervisor/recover.h"
+#include "supervisor/reload.h"
 #include "supervisor/seccomp_cache.h"
 #include "supervisor/store.h"
 #include "supervisor/trim.h"
@@ -86,10 +87,15 @@ static void end_daemon(struct daemon *d, const char *why)
 static void on_signal(evutil_socket_t fd, short what, void *cookie)
 {
 	struct signalfd_siginfo info;
+	struct daemon *d = cookie;
 	(void)what;
 
-	while (read(fd, &info, sizeof(info)) == sizeof(info))
-		end_daemon(cookie, info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo != SIGHUP)
+			end_daemon(d, info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+		else if (d->engine->reload)
+			reload_signalled(d->engine->reload);
+	}
 }
 
 static void on_keeper_exit(void *cookie, const struct keeper_exit *x)
@@ -378,11 +384,13 @@ static int watch_signals(struct daemon *d, struct err *e)
 	sigset_t wanted;
 
 	(void)sigaction(SIGPIPE, &nothing, NULL);
-	(void)sigaction(SIGHUP, &nothing, NULL);  /* there is nothing to read anew, and no terminal */
+	(void)sigaction(SIGHUP, &nothing,
+		NULL); /* by then it is blocked here; in children there is nothing to read anew */
 	(void)sigaction(SIGXFSZ, &nothing, NULL); /* a file size limit is a write error for us */
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGTERM);
 	sigaddset(&wanted, SIGINT);
+	sigaddset(&wanted, SIGHUP);
 	if (sigprocmask(SIG_SETMASK, &wanted, NULL) < 0)
 		return err_set(e, errno, "block signals");
 	d->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -443,7 +451,7 @@ static int start_up(struct daemon *d, const struct engine_options *o, struct err
 		return r;
 	if ((r = open_socket(d, e)) < 0)
 		return r;
-	if ((r = api_start(en, take_fd(&d->listen_fd), e)) < 0 || (r = project_start_files(en, e)) < 0)
+	if ((r = api_start(en, take_fd(&d->listen_fd), e)) < 0 || (r = reload_open(en, &en->reload, e)) < 0)
 		return r;
 	if ((r = keeper_ready(en->keeper, e)) < 0)
 		return r;
@@ -466,6 +474,8 @@ static void daemon_done(struct daemon *d)
 	if (d->engine)
 		api_stop(d->engine);
 	upgrade_done(d->engine);
+	if (d->engine)
+		reload_free(d->engine->reload);
 	crash_disarm();
 	engine_free(d->engine);
 	own_close(&d->data_lock_fd);

@@ -28,6 +28,7 @@ struct event_ring;
 struct http_server;
 struct keeper;
 struct logbatch;
+struct reload;
 struct stats_clock;
 struct store;
 struct volumes;
@@ -73,6 +74,7 @@ struct engine {
 	unsigned pruning; /* kinds of objects that are being pruned: bits by api/prune.c */
 
 	struct upgrade *upgrade; /* NULL: nothing of that kind */
+	struct reload *reload;	 /* the compose files of -f */
 	struct http_server *api;
 	struct stats_clock *stats; /* NULL while nobody asks for statistics */
 	struct list containers;	   /* struct container.link, oldest first */
@@ -106,10 +108,9 @@ void engine_timer_arm(struct event *timer, int64_t delay_ns);
 /* Free an event and forget it; NULL is fine. */
 void engine_event_free(struct event **ev);
 
-/* Put together elsewhere: the API's listener (supervisor/api/) and the compose projects of -f (supervisor/project.c). */
+/* Put together elsewhere: the API's listener (supervisor/api/). */
 int api_start(struct engine *en, int listen_fd, struct err *e);
 void api_stop(struct engine *en); /* closes what clients have open */
-int project_start_files(struct engine *en, struct err *e);
 
 OWN_DEFINE_PTR(engine, struct engine, engine_free)
 

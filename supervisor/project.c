@@ -149,17 +149,50 @@ static void start_without_files(void *cookie)
 		carry_out(j);
 }
 
-int project_start(struct engine *en, enum project_verb verb, const json_t *request, project_report_fn report,
-	project_done_fn done, void *cookie, struct err *e)
+static struct project_job *job_new(struct engine *en, enum project_verb verb, const json_t *request,
+	project_report_fn report, project_done_fn done, void *cookie, struct err *e)
 {
 	struct project_job *j = calloc(1, sizeof(*j));
-	if (!j)
-		return err_set(e, ENOMEM, "begin with the project");
+	if (!j) {
+		(void)err_set(e, ENOMEM, "begin with the project");
+		return NULL;
+	}
 	*j = (struct project_job){
 		.engine = en, .verb = verb, .report = report, .done = done, .cookie = cookie
 	};
 	j->request = json_deep_copy(request);
+	return j;
+}
 
+static void start_with_model(void *cookie)
+{
+	carry_out(cookie);
+}
+
+int project_start_model(struct engine *en, enum project_verb verb, const json_t *request, json_t *model,
+	project_report_fn report, project_done_fn done, void *cookie, struct err *e)
+{
+	struct project_job *j = job_new(en, verb, request, report, done, cookie, e);
+	if (!j)
+		return -e->code;
+	j->model = json_incref(model);
+	int r = compose_from_json(model, &j->project, e);
+	if (r < 0) {
+		json_decref(j->request);
+		json_decref(j->model);
+		free(j);
+		return r;
+	}
+	engine_later(en, start_with_model, j);
+	return 0;
+}
+
+int project_start(struct engine *en, enum project_verb verb, const json_t *request, project_report_fn report,
+	project_done_fn done, void *cookie, struct err *e)
+{
+	struct project_job *j = job_new(en, verb, request, report, done, cookie, e);
+	if (!j)
+		return -e->code;
 	const char *name = json_string_value(json_object_get(request, "Name"));
 	bool files = json_array_size(json_object_get(request, "Files")) > 0;
 	if (verb == PROJECT_DOWN && !files && name && *name) {
@@ -177,49 +210,4 @@ int project_start(struct engine *en, enum project_verb verb, const json_t *reque
 		free(j);
 	}
 	return r;
-}
-
-/* ---------------------------------------------------------------- the files of `berth daemon -f` */
-
-static void file_progress(void *cookie, const char *what, const char *status, const char *warning)
-{
-	(void)cookie;
-	if (warning)
-		log_warn("compose", "warning=\"%s\"", warning);
-	else
-		log_info("compose", "container=%s status=%s", what, status);
-}
-
-static void file_done(void *cookie, int r, const struct err *e, json_t *result)
-{
-	auto_free char *file = cookie;
-	if (r < 0)
-		log_error("compose-failed", "file=%s err=\"%s\"", file, e->text);
-	else
-		log_info("compose-up", "file=%s project=%s", file,
-			json_string_value(json_object_get(result, "Project")));
-}
-
-int project_start_files(struct engine *en, struct err *e)
-{
-	extern char **environ;
-	auto_(json) json_t *env = json_object();
-	for (char **v = environ; v && *v; v++) {
-		const char *eq = strchr(*v, '=');
-		if (eq)
-			(void)json_object_setn_new(env, *v, (size_t)(eq - *v),
-				json_string(eq + 1)); /* not UTF-8: not passed on */
-	}
-	for (char **file = en->options.files; file && *file; file++) {
-		auto_(json) json_t *request = json_pack("{s:[s], s:O}", "Files", *file, "Env", env);
-		char *name = strdup(*file);
-		int r = request && name
-			? project_start(en, PROJECT_RESUME, request, file_progress, file_done, name, e)
-			: err_set(e, ENOMEM, "read %s", *file);
-		if (r < 0) {
-			free(name);
-			return r;
-		}
-	}
-	return 0;
 }

@@ -27,8 +27,12 @@ typedef void (*project_done_fn)(void *cookie, int r, const struct err *e, json_t
 enum project_verb { PROJECT_UP, PROJECT_RESUME, PROJECT_DOWN, PROJECT_CONFIG };
 
 /* request: {"Files", "ProjectDirectory", "Name", "EnvFiles", "Profiles", "Services", "Env", "Stdin", "Timeout",
- * "RemoveOrphans", for up "ForceRecreate", "NoRecreate", "NoStart", "NoDeps", for down "Volumes"}; copied. */
+ * "RemoveOrphans" and with it "OwnOrphans" (only those that the same files made), for up "ForceRecreate", "NoRecreate", "NoStart", "NoDeps", for down "Volumes"}; copied. */
 int project_start(struct engine *en, enum project_verb verb, const json_t *request, project_report_fn report,
 	project_done_fn done, void *cookie, struct err *e);
+
+/* The same with the model that PROJECT_CONFIG has given. */
+int project_start_model(struct engine *en, enum project_verb verb, const json_t *request, json_t *model,
+	project_report_fn report, project_done_fn done, void *cookie, struct err *e);
 
 #endif

@@ -14,6 +14,7 @@
 #define LABEL_SERVICE	 "com.docker.compose.service"
 #define LABEL_HASH	 "com.docker.compose.config-hash"
 #define LABEL_DEPENDS_ON "com.docker.compose.depends_on"
+#define LABEL_FILES	 "com.docker.compose.project.config_files"
 #define LABEL_ONEOFF	 "com.docker.compose.oneoff"
 
 struct project_item; /* one container of the project, down's view */

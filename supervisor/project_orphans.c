@@ -16,10 +16,29 @@ static bool is_orphan(const struct project_job *j, const struct container *c)
 	return true;
 }
 
+/* Did the files that are read now make it? Others may share the project's name. */
+static bool is_of_these_files(const struct project_job *j, const struct container *c)
+{
+	const char *p = config_label(c->config, LABEL_FILES);
+	for (char **file = j->project->config_files; p && *file; file++) {
+		size_t len = strlen(*file);
+		if (strncmp(p, *file, len) != 0 || p[len] != (file[1] ? ',' : '\0'))
+			return false;
+		p += len + 1;
+	}
+	return p != NULL;
+}
+
+static bool is_to_go(const struct project_job *j, const struct container *c)
+{
+	return project_flag(j, "RemoveOrphans") && is_orphan(j, c) &&
+		(!project_flag(j, "OwnOrphans") || is_of_these_files(j, c));
+}
+
 static struct container *next_orphan(struct project_job *j)
 {
 	list_each (struct container, c, &j->engine->containers, link)
-		if (is_orphan(j, c))
+		if (is_to_go(j, c))
 			return c;
 	return NULL;
 }
@@ -72,18 +91,14 @@ static void remove_next(struct project_job *j)
 void project_orphans(struct project_job *j, void (*then)(struct project_job *j))
 {
 	j->orphans_gone = then;
-	if (project_flag(j, "RemoveOrphans")) {
-		remove_next(j);
-		return;
-	}
 	list_each (struct container, c, &j->engine->containers, link) {
 		char text[512];
-		if (!is_orphan(j, c))
+		if (!is_orphan(j, c) || is_to_go(j, c))
 			continue;
 		(void)snprintf(text, sizeof(text),
 			"%s is of this project but of none of its services: --remove-orphans removes it",
 			c->name);
 		j->report(j->cookie, NULL, NULL, text);
 	}
-	then(j);
+	remove_next(j);
 }

@@ -1,4 +1,4 @@
-/* projects - compose projects: up and down tell their progress as JSON lines, config answers with the model. */
+/* projects - compose projects: up, down and a reload tell their progress as JSON lines, config answers with the model. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "supervisor/api/api.h"
 #include "supervisor/project.h"
+#include "supervisor/reload.h"
 
 /* The answer's headers leave with the first line: an error before that is an ordinary one. */
 static void say_line(struct api_call *call, json_t *line /* taken */)
@@ -97,9 +98,17 @@ static void config(struct api_call *call)
 	api_read_json(call, config_with);
 }
 
+static void reload(struct api_call *call)
+{
+	struct err e;
+	if (reload_start(call->engine->reload, progress, streamed, call, &e) < 0)
+		api_reply_err(call, &e);
+}
+
 static const struct api_route routes[] = {
 	{ "POST", "/berth/projects/up", up },
 	{ "POST", "/berth/projects/down", down },
 	{ "POST", "/berth/projects/config", config },
+	{ "POST", "/berth/reload", reload },
 };
 const struct api_routes api_project_routes = { routes, ARRAY_LEN(routes) };
