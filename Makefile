@@ -175,6 +175,11 @@ install: all
 	ln -sf berth $(DESTDIR)$(PREFIX)/bin/berth-oci
 	install -D -m 755 $(B)/berth-init $(DESTDIR)$(PREFIX)/libexec/berth/berth-init
 	install -D -m 644 configs/seccomp.json $(DESTDIR)$(PREFIX)/share/berth/seccomp.json
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d man/man1)
+	$(B)/berth completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
+	$(B)/berth completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_berth
+	$(B)/berth completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/berth.fish
+	$(B)/berth __man $(DESTDIR)$(PREFIX)/share/man/man1
 
 .PHONY: clean
 clean:

@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 #include "cli/check.h"
+#include "cli/complete.h"
+#include "cli/man.h"
 #include "cli/output.h"
 
 #define VERBS_MAX 128 /* of one table, for suggestions */
@@ -66,6 +68,8 @@ static const struct verb verbs[] = {
 		upgrade_options, false, 0, 1, 125, verb_upgrade, NULL },
 	{ "reload", "", "Have the daemon read its compose files again, and carry out what has changed",
 		plain_options, false, 0, 0, 1, verb_reload, NULL },
+	{ "completion", "bash|zsh|fish", "Print the completion for a shell", plain_options, false, 1, 1, 125,
+		verb_completion, NULL },
 	{ "check", "[OPTIONS]", "Print what this kernel can do and what follows from it", check_options,
 		false, 0, 0, 1, NULL, check_main },
 	{ NULL, NULL, NULL, NULL, false, 0, 0, 0, NULL, NULL },
@@ -298,6 +302,15 @@ static int help_on(int argc, char **argv)
 	return print_verb_help(v, title);
 }
 
+/* "berth __man DIRECTORY": for the installation. */
+static int man_main(int argc, char **argv)
+{
+	struct err e;
+	if (argc != 1)
+		return unknown_verb(NULL, "__man");
+	return man_write(argv[0], &e) < 0 ? output_error(&e, 1) : 0;
+}
+
 static int dispatch(const struct cli *cli, int argc, char **argv)
 {
 	if (argc == 0 || strcmp(argv[0], "--help") == 0) {
@@ -310,6 +323,10 @@ static int dispatch(const struct cli *cli, int argc, char **argv)
 		(void)printf("berth version %s\n", BERTH_VERSION);
 		return 0;
 	}
+	if (strcmp(argv[0], "__complete") == 0)
+		return complete_main(cli, argc - 1, argv + 1);
+	if (strcmp(argv[0], "__man") == 0)
+		return man_main(argc - 1, argv + 1);
 	const struct verb_group *g = find_group(argv[0]);
 	if (g)
 		return run_group(g, cli, argc, argv);

@@ -89,6 +89,7 @@ int verb_down(const struct cli *cli, const struct args *o);
 int verb_config(const struct cli *cli, const struct args *o);
 int verb_upgrade(const struct cli *cli, const struct args *o);
 int verb_reload(const struct cli *cli, const struct args *o);
+int verb_completion(const struct cli *cli, const struct args *o);
 
 const struct option_def *run_options(void);
 const struct option_def *create_options(void);
