@@ -138,7 +138,7 @@ static void offer_argument(struct line *l, const struct verb *v, const struct ar
 	char word[128];
 	if (!argument_word(v->usage, number, word, sizeof(word)))
 		return;
-	if (strcmp(word, "CONTAINER") == 0) {
+	if (strcmp(word, "CONTAINER") == 0 || strcmp(word, "NAME") == 0) {
 		offer_containers(l, v->name, "");
 	} else if (text_has_prefix(word, "CONTAINER:")) {
 		offer_containers(l, v->name, ":");

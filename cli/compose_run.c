@@ -228,7 +228,7 @@ int verb_compose_run(const struct cli *cli, const struct args *o)
 	auto_(json) json_t *model = NULL;
 	struct err e;
 	auto_(json) json_t *body = request(cli, o, json_pack("[s]", o->words[0]), &e);
-	if (!body || api_call(cli, "POST", "/berth/projects/config", body, &model, &e) < 0)
+	if (!body || api_call(cli, "POST", "/berth/projects/read", body, &model, &e) < 0)
 		return output_error(&e, 1);
 	const json_t *service = service_of(model, o->words[0]);
 	if (!service) {

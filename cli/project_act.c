@@ -111,8 +111,12 @@ static void item_changed(struct remote *remote)
 		item_over(item, NULL);
 	} else {
 		int r = api_error(remote->status, remote->body.data, remote->body.len, &e);
-		bool gone = r == -ENOENT && item->second && strcmp(item->run->act.method, "DELETE") == 0;
-		item_over(item, gone ? NULL : &e); /* our first word was heard */
+		const char *verb = item->run->act.verb;
+		/* Our first word was heard; or it has ended by itself meanwhile. */
+		bool is_so = (r == -ENOENT && item->second && !verb) ||
+			(r == -EEXIST && verb && strcmp(verb, "kill") == 0 &&
+				strstr(e.text, "is not running"));
+		item_over(item, is_so ? NULL : &e);
 	}
 }
 

@@ -1,6 +1,5 @@
 /* up: bring a project up, and in the foreground show what it says until it ends or is to end. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +12,11 @@
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/project.h"
-#include "cli/project_act.h"
 #include "cli/project_ask.h"
 #include "cli/project_find.h"
 #include "cli/project_options.h"
 #include "cli/reconnect.h"
-
-#define EXIT_INTERRUPTED 130
+#include "cli/up_end.h"
 
 struct up {
 	const struct cli *cli;
@@ -32,160 +29,23 @@ struct up {
 	char *project;
 	int64_t began_ns;
 
-	struct event *interrupt, *terminate;
-	unsigned interrupts;
-	bool aborting;	    /* one has ended, and the others are to */
-	struct remote list; /* who is to be stopped */
-	struct project_act *stop, *kill;
-	json_t *rows;
-	char stop_query[64];
-	bool stop_over;
-	bool stuck; /* who was to end is not known, or has not */
+	struct up_end *end; /* NULL: in the background */
 	int code;
 };
 
 static void up_done(struct up *up)
 {
-	project_act_free(up->stop);
-	project_act_free(up->kill);
-	remote_done(&up->list);
+	up_end_free(up->end);
 	follow_free(up->follow);
 	progress_free(up->progress);
-	if (up->interrupt)
-		event_free(up->interrupt);
-	if (up->terminate)
-		event_free(up->terminate);
 	if (up->base)
 		event_base_free(up->base);
 	json_decref(up->done);
 	json_decref(up->followed);
-	json_decref(up->rows);
 	free(up->project);
 }
 
 OWN_DEFINE(up, struct up, up_done)
-
-/* ---------------------------------------------------------------- the end that was asked for */
-
-static void killed(void *cookie)
-{
-	struct up *up = cookie;
-	up->stop_over = true;
-}
-
-static void stuck(struct up *up, const struct err *e)
-{
-	up->code = output_error(e, 1);
-	up->stuck = up->stop_over = true;
-}
-
-static void begin_kill(struct up *up)
-{
-	static const struct act act = { "POST", "kill", "", "Killing", "Killed", ACT_ANY, false };
-	struct err e;
-	if (up->kill || !up->rows) /* rows: it begins when they are here */
-		return;
-	if (project_act_start(up->cli, up->base, &act, up->rows, up->progress, killed, up, &up->kill, &e) < 0)
-		stuck(up, &e);
-}
-
-static void stopped(void *cookie)
-{
-	struct up *up = cookie;
-	struct err e;
-	/* After a kill the stops fail or not, as it happens: what the kill says counts. */
-	if (project_act_result(up->stop, &e) < 0 && !up->kill)
-		stuck(up, &e);
-	up->stop_over = !up->kill;
-}
-
-static void begin_stop(struct up *up, json_t *rows)
-{
-	const char *seconds = option_string(up->o, "timeout");
-	struct act act = { "POST", "stop", up->stop_query, "Stopping", "Stopped", ACT_REVERSE, true };
-	struct err e;
-	size_t i;
-	json_t *row;
-	up->rows = json_array();
-	json_array_foreach (rows, i, row) {
-		const char *state = row_text(row, "State");
-		if (strcmp(state, "exited") != 0 && strcmp(state, "created") != 0)
-			(void)json_array_append(up->rows, row); /* a lost one runs on, and is seen to */
-	}
-	if (seconds)
-		(void)snprintf(up->stop_query, sizeof(up->stop_query), "?t=%.32s", seconds);
-	if (project_act_start(up->cli, up->base, &act, up->rows, up->progress, stopped, up, &up->stop, &e) <
-		0) {
-		stuck(up, &e);
-	} else if (up->interrupts > 1) {
-		begin_kill(up);
-	}
-}
-
-static void listed(struct remote *list)
-{
-	struct up *up = list->cookie;
-	if (!list->ended || up->stop)
-		return;
-	auto_(json) json_t *rows =
-		json_loadb(list->body.data ? list->body.data : "", list->body.len, 0, NULL);
-	if (json_is_array(rows)) {
-		begin_stop(up, rows);
-		return;
-	}
-	struct err e;
-	(void)err_say(&e, EPROTO, "which containers are to be stopped is not known: see 'berth ps'");
-	stuck(up, &e);
-}
-
-/* Who belongs to the project now: while it is brought up that changes. */
-static void begin_end(struct up *up)
-{
-	auto_(buf) struct buf target = { 0 }, label = { 0 };
-	auto_(json) json_t *filters = NULL;
-	struct err e = { 0 };
-	project_act_free(take_ptr(&up->stop));
-	json_decref(take_ptr(&up->rows));
-	remote_done(&up->list);
-	up->list = (struct remote){ .changed = listed, .cookie = up };
-	up->stop_over = false;
-	if (buf_printf(&label, "%s=%s", LABEL_PROJECT, up->project ? up->project : "") == 0)
-		filters = json_pack("{s:[s]}", "label", label.data);
-	auto_free char *text = filters ? json_dumps(filters, JSON_COMPACT) : NULL;
-	if (!text || buf_puts(&target, "/containers/json?all=1") < 0 ||
-		api_query(&target, "filters", text) < 0)
-		(void)err_set(&e, ENOMEM, "stop");
-	if (e.code || remote_start(&up->list, up->cli, up->base, "GET", target.data, NULL, false, &e) < 0)
-		stuck(up, &e);
-}
-
-static void on_interrupt(evutil_socket_t sig, short what, void *arg)
-{
-	struct up *up = arg;
-	(void)sig;
-	(void)what;
-	up->interrupts++;
-	if (up->interrupts == 1 && !up->aborting) {
-		progress_rest(up->progress);
-		(void)fprintf(stderr, "Gracefully stopping... (press Ctrl+C again to force)\n");
-		begin_end(up);
-	} else if (up->interrupts <= 2) {
-		begin_kill(up);
-	} else {
-		(void)fprintf(stderr, "\nberth: left before the containers have ended: see 'berth ps'\n");
-		_exit(EXIT_INTERRUPTED);
-	}
-}
-
-static int watch_signals(struct up *up, struct err *e)
-{
-	up->interrupt = evsignal_new(up->base, SIGINT, on_interrupt, up);
-	up->terminate = evsignal_new(up->base, SIGTERM, on_interrupt, up);
-	if (!up->interrupt || !up->terminate || event_add(up->interrupt, NULL) < 0 ||
-		event_add(up->terminate, NULL) < 0)
-		return err_set(e, ENOMEM, "watch signals");
-	return 0;
-}
 
 /* ---------------------------------------------------------------- whose output */
 
@@ -290,12 +150,11 @@ static int follow_all(struct up *up, struct err *e)
 
 static void abort_all(struct up *up)
 {
-	if (up->aborting || up->interrupts)
+	if (up_end_begun(up->end))
 		return;
-	up->aborting = true;
 	progress_rest(up->progress);
 	(void)fprintf(stderr, "Aborting on container exit...\n");
-	begin_end(up);
+	up_end_begin(up->end);
 }
 
 static void tell_end(struct up *up, size_t number)
@@ -316,7 +175,7 @@ static void tell_end(struct up *up, size_t number)
 	bool ends = option_bool(up->o, "abort-on-container-exit") ||
 		(from && !option_bool(up->o, "abort-on-container-failure")) ||
 		(option_bool(up->o, "abort-on-container-failure") && code != 0);
-	if (from ? strcmp(from, service) == 0 : ends && !up->aborting)
+	if (from ? strcmp(from, service) == 0 : ends && !up_end_begun(up->end))
 		up->code = code;
 	if (ends)
 		abort_all(up);
@@ -334,9 +193,9 @@ static int watch(struct up *up, struct err *e)
 			tell_end(up, number);
 		}
 		/* What was stopped says its last words before the daemon says that it has stopped. */
-		bool ending = up->interrupts || up->aborting;
-		bool over = ending && up->stuck ? true : follow_open(up->follow) == 0;
-		if (over && (!ending || up->stop_over) && !follow_pending(up->follow))
+		bool ending = up_end_begun(up->end);
+		bool over = up_end_stuck(up->end) || follow_open(up->follow) == 0;
+		if (over && (!ending || up_end_over(up->end)) && !follow_pending(up->follow))
 			break;
 		r = follow_check(up->follow, e);
 		if (r == 0 && event_base_loop(up->base, EVLOOP_ONCE) != 0)
@@ -414,13 +273,9 @@ static int set_up(struct up *up, bool foreground, const json_t *body, struct err
 		r = progress_new(up->base, mode, colors, &up->progress, e);
 	if (r == 0 && foreground)
 		r = learn_name(up, body, e);
-	return r == 0 && foreground ? watch_signals(up, e) : r;
-}
-
-static void wait_for_end(struct up *up)
-{
-	while (!up->stop_over && event_base_loop(up->base, EVLOOP_ONCE) == 0)
-		;
+	return r == 0 && foreground ? up_end_new(up->cli, up->base, up->progress, up->project,
+					      option_string(up->o, "timeout"), &up->end, e)
+				    : r;
 }
 
 static int bring_up(const struct cli *cli, const struct args *o, bool create_only)
@@ -436,10 +291,10 @@ static int bring_up(const struct cli *cli, const struct args *o, bool create_onl
 		return output_error(&e, 1);
 	r = project_ask(cli, up.base, "/berth/projects/up", body, up.progress, &up.done, &e);
 	progress_rest(up.progress);
-	if (up.interrupts) {
-		wait_for_end(&up);
-		begin_end(&up); /* what came after the first look is stopped, too */
-		wait_for_end(&up);
+	if (foreground && up_end_interrupted(up.end)) {
+		up_end_wait(up.end);
+		up_end_begin(up.end); /* what came after the first look is stopped, too */
+		up_end_wait(up.end);
 		return EXIT_INTERRUPTED;
 	}
 	if (r < 0)
@@ -454,7 +309,9 @@ static int bring_up(const struct cli *cli, const struct args *o, bool create_onl
 		r = watch(&up, &e);
 	if (r < 0)
 		return output_error(&e, 1);
-	return up.interrupts ? EXIT_INTERRUPTED : up.code;
+	if (up_end_interrupted(up.end))
+		return EXIT_INTERRUPTED;
+	return up_end_stuck(up.end) && !up.code ? 1 : up.code;
 }
 
 int verb_up(const struct cli *cli, const struct args *o)

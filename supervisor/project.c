@@ -116,6 +116,7 @@ static void carry_out(struct project_job *j)
 	case PROJECT_DOWN:
 		project_down(j);
 		break;
+	case PROJECT_READ:
 	case PROJECT_CONFIG:
 		hide_secrets(j->model);
 		project_end(j, 0, NULL, take_ptr(&j->model));

@@ -23,15 +23,16 @@ typedef void (*project_report_fn)(void *cookie, const char *what, const char *st
 /* result is borrowed: for up {"Project", "Containers": [{Id, Name, Service}]}, for config the whole model. */
 typedef void (*project_done_fn)(void *cookie, int r, const struct err *e, json_t *result);
 
-/* RESUME is up at a daemon's start: what ran before and ended by itself, or by a person, is left to its policy. */
-enum project_verb { PROJECT_UP, PROJECT_RESUME, PROJECT_DOWN, PROJECT_CONFIG };
+/* READ has the same result as CONFIG, for who goes on to make something of it: nothing may be hidden in it.
+ * RESUME is up at a daemon's start: what ran before and ended by itself, or by a person, is left to its policy. */
+enum project_verb { PROJECT_UP, PROJECT_RESUME, PROJECT_DOWN, PROJECT_CONFIG, PROJECT_READ };
 
 /* request: {"Files", "ProjectDirectory", "Name", "EnvFiles", "Profiles", "Services", "Env", "Stdin", "Timeout",
  * "RemoveOrphans" and with it "OwnOrphans" (only those that the same files made), for up "ForceRecreate", "NoRecreate", "NoStart", "NoDeps", for down "Volumes"}; copied. */
 int project_start(struct engine *en, enum project_verb verb, const json_t *request, project_report_fn report,
 	project_done_fn done, void *cookie, struct err *e);
 
-/* The same with the model that PROJECT_CONFIG has given. */
+/* The same with the model that PROJECT_READ has given. */
 int project_start_model(struct engine *en, enum project_verb verb, const json_t *request, json_t *model,
 	project_report_fn report, project_done_fn done, void *cookie, struct err *e);
 

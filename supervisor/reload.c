@@ -148,7 +148,7 @@ static int begin(struct reload *rl, struct err *e)
 	if (!request)
 		return err_set(e, ENOMEM, "read %s", file_at(rl, round->at));
 	if (!round->changing)
-		return project_start(rl->engine, PROJECT_CONFIG, request, unsaid, was_read, rl, e);
+		return project_start(rl->engine, PROJECT_READ, request, unsaid, was_read, rl, e);
 	return project_start_model(rl->engine, PROJECT_RESUME, request,
 		json_array_get(round->models, round->at), said, was_carried_out, rl, e);
 }

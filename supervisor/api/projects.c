@@ -83,6 +83,18 @@ static void config_with(struct api_call *call, json_t *body)
 		api_reply_err(call, &e);
 }
 
+static void read_with(struct api_call *call, json_t *body)
+{
+	struct err e;
+	if (project_start(call->engine, PROJECT_READ, body, no_progress, answered, call, &e) < 0)
+		api_reply_err(call, &e);
+}
+
+static void read_model(struct api_call *call)
+{
+	api_read_json(call, read_with);
+}
+
 static void up(struct api_call *call)
 {
 	api_read_json(call, up_with);
@@ -109,6 +121,7 @@ static const struct api_route routes[] = {
 	{ "POST", "/berth/projects/up", up },
 	{ "POST", "/berth/projects/down", down },
 	{ "POST", "/berth/projects/config", config },
+	{ "POST", "/berth/projects/read", read_model },
 	{ "POST", "/berth/reload", reload },
 };
 const struct api_routes api_project_routes = { routes, ARRAY_LEN(routes) };

@@ -134,6 +134,25 @@ by_terminal() {
 	berth down
 }
 
+@test "Ctrl-C twice while it is brought up kills" {
+	two_services
+	sed -i "s/trap '[a-z ]*; exit 0' TERM/trap '' TERM/; s/depends_on: .*/depends_on: { longname: { condition: service_completed_successfully } }/" compose.yaml
+	berth up > out 2> err 3>&- &
+	local client=$! status=0
+	wait_until 10 has err "shown-longname-1  Started"
+	sleep 0.2
+	kill -INT $client
+	wait_until 5 has err "shown-longname-1  Stopping"
+	local before=$SECONDS
+	kill -INT $client
+	wait $client || status=$?
+	cat out err
+	[ "$status" -eq 130 ]
+	[ $((SECONDS - before)) -lt $((8 * SLOW)) ]
+	[[ "$(states)" != *running* ]]
+	berth down
+}
+
 @test "a supervisor that dies: no line lost, none twice" {
 	two_services 'i=0; while [ $$i -lt 2000 ]; do echo line $$i; i=$$((i+1)); done; sleep 1; echo last words; kill -TERM 1'
 	sed -i 's/command: .*longname is up.*/command: ["sh", "-c", "sleep 2; echo one word"]/' compose.yaml
