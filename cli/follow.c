@@ -303,13 +303,12 @@ static struct follower *find(struct follow *f, size_t number)
 	return NULL;
 }
 
-int follow_again(struct follow *f, size_t number, const char *target, struct err *e)
+int follow_again(struct follow *f, size_t number, struct err *e)
 {
 	struct follower *one = find(f, number);
-	if (!one || !one->over)
+	if (!one || !one->over || !one->log)
 		return 0;
-	logstream_free(take_ptr(&one->log));
-	int r = logstream_new(f->cli, f->base, target, &log_ops, one, &one->log, e);
+	int r = logstream_again(one->log, e);
 	if (r < 0)
 		return r;
 	one->over = one->told = false;

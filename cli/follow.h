@@ -35,8 +35,8 @@ void follow_width(struct follow *f, size_t width);
 int follow_add_log(struct follow *f, const char *name, const char *target, struct err *e);
 /* By its output, for who has no log. */
 int follow_add_attached(struct follow *f, const char *name, const char *id, bool tty, struct err *e);
-/* The log of one that has ended, anew. */
-int follow_again(struct follow *f, size_t number, const char *target, struct err *e);
+/* One that has ended goes on where its log was; whoever has none stays as it is. */
+int follow_again(struct follow *f, size_t number, struct err *e);
 
 /* The next one that has ended and was not told of yet; false when there is none. *r: 0 or -errno, *e says why. */
 bool follow_ended(struct follow *f, size_t *number, int *r, struct err *e);

@@ -170,6 +170,11 @@ void logstream_free(struct logstream *l)
 	free(l);
 }
 
+int logstream_again(struct logstream *l, struct err *e)
+{
+	return connect_once(l, e);
+}
+
 void logstream_pause(struct logstream *l)
 {
 	if (l->remote.client && !l->remote.ended)

@@ -30,6 +30,8 @@ struct logstream_ops {
 int logstream_new(const struct cli *cli, struct event_base *base, const char *target,
 	const struct logstream_ops *ops, void *cookie, struct logstream **out, struct err *e);
 void logstream_free(struct logstream *l);
+/* After on_end, whose r was 0: go on where that was. A log goes on with the next run of its container. */
+int logstream_again(struct logstream *l, struct err *e);
 /* For readers that are slower than the daemon. */
 void logstream_pause(struct logstream *l);
 void logstream_resume(struct logstream *l);

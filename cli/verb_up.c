@@ -16,6 +16,7 @@
 #include "cli/project_find.h"
 #include "cli/project_options.h"
 #include "cli/reconnect.h"
+#include "cli/starts.h"
 #include "cli/up_end.h"
 
 struct up {
@@ -29,13 +30,20 @@ struct up {
 	char *project;
 	int64_t began_ns;
 
-	struct up_end *end; /* NULL: in the background */
+	struct starts *starts;
+	struct run {
+		bool started;	  /* somebody has, since we last looked */
+		int64_t begun_ns; /* when what has ended had been started; 0: its output is followed */
+	} * runs;		  /* of each that is shown */
+	struct up_end *end;	  /* NULL: in the background */
 	int code;
 };
 
 static void up_done(struct up *up)
 {
 	up_end_free(up->end);
+	starts_free(up->starts);
+	free(up->runs);
 	follow_free(up->follow);
 	progress_free(up->progress);
 	if (up->base)
@@ -85,11 +93,11 @@ static int inspect(const struct cli *cli, const char *id, json_t **out, struct e
 	return r < 0 ? r : 0;
 }
 
-static int log_query(const struct up *up, const char *id, int64_t since_ns, struct buf *target)
+static int log_query(const struct up *up, const char *id, struct buf *target)
 {
 	char since[64];
-	(void)snprintf(since, sizeof(since), "%lld.%09lld", (long long)(since_ns / NS_PER_S),
-		(long long)(since_ns % NS_PER_S));
+	(void)snprintf(since, sizeof(since), "%lld.%09lld", (long long)(up->began_ns / NS_PER_S),
+		(long long)(up->began_ns % NS_PER_S));
 	int r = api_target(target, "/containers/%s/logs?stdout=1&stderr=1&follow=1", id);
 	if (r == 0)
 		r = api_query(target, "since", since);
@@ -109,7 +117,7 @@ static int follow_one(struct up *up, const json_t *c, struct err *e)
 	if (strcmp(row_text(log, "Type"), "none") == 0)
 		return follow_add_attached(up->follow, name, id,
 			json_is_true(json_object_get(json_object_get(info, "Config"), "Tty")), e);
-	r = log_query(up, id, up->began_ns, &target);
+	r = log_query(up, id, &target);
 	return r < 0 ? err_set(e, -r, "logs") : follow_add_log(up->follow, name, target.data, e);
 }
 
@@ -137,6 +145,9 @@ static int follow_all(struct up *up, struct err *e)
 			json_array_append(up->followed, c) < 0)
 			r = err_set(e, ENOMEM, "follow");
 	}
+	up->runs = calloc(json_array_size(up->followed) + 1, sizeof(*up->runs));
+	if (r == 0 && !up->runs)
+		r = err_set(e, ENOMEM, "follow");
 	if (r == 0 && names.len)
 		follow_say(up->follow, names.data);
 	json_array_foreach (up->followed, i, c) {
@@ -144,6 +155,48 @@ static int follow_all(struct up *up, struct err *e)
 			r = follow_one(up, c, e);
 	}
 	return r < 0 ? r : 0;
+}
+
+/* ---------------------------------------------------------------- who is started again */
+
+static void on_start(void *cookie, const char *id)
+{
+	struct up *up = cookie;
+	size_t i;
+	json_t *c;
+	json_array_foreach (up->followed, i, c)
+		if (up->runs && strcmp(row_text(c, "Id"), id) == 0)
+			up->runs[i].started = true;
+}
+
+static int64_t started_at(const json_t *info)
+{
+	int64_t at_ns = 0;
+	const char *text = row_text(json_object_get(info, "State"), "StartedAt");
+	return clock_parse_rfc3339(text, &at_ns) == 0 ? at_ns : 0;
+}
+
+static int go_on(struct up *up, size_t number, struct err *e)
+{
+	up->runs[number].begun_ns = 0;
+	return follow_again(up->follow, number, e);
+}
+
+/* Those that had ended, and that a person has started again. We may be told of a start after its end. */
+static int follow_started(struct up *up, struct err *e)
+{
+	int r = 0;
+	for (size_t i = 0; i < json_array_size(up->followed) && r == 0; i++) {
+		struct run *run = &up->runs[i];
+		auto_(json) json_t *info = NULL;
+		if (!run->started || !run->begun_ns)
+			continue;
+		run->started = false;
+		if (inspect(up->cli, row_text(json_array_get(up->followed, i), "Id"), &info, e) == 0 &&
+			started_at(info) > run->begun_ns)
+			r = go_on(up, i, e);
+	}
+	return r;
 }
 
 /* ---------------------------------------------------------------- who has ended */
@@ -157,7 +210,8 @@ static void abort_all(struct up *up)
 	up_end_begin(up->end);
 }
 
-static void tell_end(struct up *up, size_t number)
+/* why: what its log ended by, 0 or -errno. */
+static void tell_end(struct up *up, size_t number, int why)
 {
 	auto_(json) json_t *info = NULL;
 	json_t *c = json_array_get(up->followed, number);
@@ -166,8 +220,14 @@ static void tell_end(struct up *up, size_t number)
 	char line[256];
 	int r = inspect(up->cli, row_text(c, "Id"), &info, &e);
 	const json_t *state = json_object_get(info, "State");
-	if (r < 0 || json_is_true(json_object_get(state, "Running")))
-		return; /* it has been removed, or runs again and its log was closed for another reason */
+	up->runs[number].begun_ns = r < 0 ? INT64_MAX : started_at(info);
+	if (r < 0)
+		return; /* it has been removed */
+	if (json_is_true(json_object_get(state, "Running"))) {
+		if (why == 0 && go_on(up, number, &e) < 0)
+			(void)output_error(&e, 1);
+		return;
+	}
 	int code = (int)json_integer_value(json_object_get(state, "ExitCode"));
 	(void)snprintf(line, sizeof(line), "%s exited with code %d",
 		project_short_name(up->project, row_text(c, "Name")), code);
@@ -190,8 +250,10 @@ static int watch(struct up *up, struct err *e)
 		while (follow_ended(up->follow, &number, &why, e)) {
 			if (why < 0 && why != -ENOENT)
 				(void)output_error(e, 1);
-			tell_end(up, number);
+			tell_end(up, number, why);
 		}
+		if (!up_end_begun(up->end) && (r = follow_started(up, e)) < 0)
+			break;
 		/* What was stopped says its last words before the daemon says that it has stopped. */
 		bool ending = up_end_begun(up->end);
 		bool over = up_end_stuck(up->end) || follow_open(up->follow) == 0;
@@ -273,6 +335,8 @@ static int set_up(struct up *up, bool foreground, const json_t *body, struct err
 		r = progress_new(up->base, mode, colors, &up->progress, e);
 	if (r == 0 && foreground)
 		r = learn_name(up, body, e);
+	if (r == 0 && foreground)
+		r = starts_new(up->cli, up->base, up->project, on_start, up, &up->starts, e);
 	return r == 0 && foreground ? up_end_new(up->cli, up->base, up->progress, up->project,
 					      option_string(up->o, "timeout"), &up->end, e)
 				    : r;

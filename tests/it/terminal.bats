@@ -190,6 +190,30 @@ by_terminal() {
 	berth down
 }
 
+@test "what is started again meanwhile is shown again, and nothing twice" {
+	two_services
+	berth up > out 2> err 3>&- &
+	local client=$! i status=0
+	wait_until 10 has out "web is up"
+	for i in 2 3; do
+		berth stop shown-web-1
+		wait_until 5 eval '[ "$(grep -c "web-1 exited with code 0" out)" -eq $((i - 1)) ]'
+		[ "$i" = 2 ] || { kill -KILL "$(supervisor_pid)"; wait_until 10 timeout 5 berth version > /dev/null; }
+		berth start shown-web-1
+		wait_until 10 eval '[ "$(grep -c "web is up" out)" -eq $i ]'
+	done
+	berth restart shown-web-1
+	wait_until 10 eval '[ "$(grep -c "web is up" out)" -eq 4 ]'
+	kill -INT $client
+	wait $client || status=$?
+	cat out err
+	[ "$status" -eq 130 ]
+	[ "$(grep -c 'web goes' out)" -eq 4 ]
+	[ "$(grep -c 'web is up' out)" -eq 4 ]
+	[ "$(grep -c 'longname is up' out)" -eq 1 ]
+	berth down
+}
+
 @test "--abort-on-container-exit, --exit-code-from" {
 	two_services "echo web is up; exit 3"
 	run timeout 30 berth up --abort-on-container-exit
