@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/complete.h"
 #include "cli/create.h"
 #include "cli/exec.h"
 
@@ -155,6 +156,39 @@ static void verb_table(void **state)
 		check_verbs(g->verbs());
 		for (const struct verb *v = cli_verbs(); v->name; v++)
 			assert_string_not_equal(g->name, v->name);
+	}
+}
+
+/* Without a daemon: what the tables alone know. */
+static void completions(void **state)
+{
+	static const struct {
+		const char *words[6], *want;
+	} cases[] = {
+		{ { "ren" }, "rename\tRename a container\n" },
+		{ { "--ho" }, "--host\tThe daemon's socket\n" },
+		{ { "-H", "unix:///x", "compose", "unp" }, "unpause\tLet them run again\n" },
+		{ { "compose", "-p", "x", "rm", "--st" }, "--stop\tStop the containers first\n" },
+		{ { "compose", "--ansi", "al" }, "always\t\n" },
+		{ { "run", "-it", "--restart", "unl" }, "unless-stopped\t\n" },
+		{ { "run", "--rm", "-v", "" }, ":file\n" },
+		{ { "run", "image", "--r" }, ":file\n" }, /* the container's own flags */
+		{ { "stop", "--", "--t" }, "" },
+		{ { "kill", "-sTERM", "--sig" }, "--signal\tSignal to send (default KILL)\n" },
+		{ { "completion", "z" }, "zsh\t\n" },
+		{ { "completion", "zsh", "" }, "" },
+		{ { "nothing", "" }, ":file\n" },
+	};
+	struct cli cli = { .socket = "/nowhere" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf out = { 0 };
+		int n = 0;
+		while (n < 6 && cases[i].words[n])
+			n++;
+		assert_int_equal(complete(&cli, n, (char *const *)cases[i].words, &out), 0);
+		assert_string_equal(out.data ? out.data : "", cases[i].want);
+		buf_done(&out);
 	}
 }
 
@@ -395,6 +429,7 @@ int main(void)
 		cmocka_unit_test(refuses_as_docker),
 		cmocka_unit_test(globals),
 		cmocka_unit_test(verb_table),
+		cmocka_unit_test(completions),
 		cmocka_unit_test(bodies),
 		cmocka_unit_test(images),
 		cmocka_unit_test(create_refusals),
