@@ -60,6 +60,7 @@ const struct option_def *compose_options(void);
 const struct verb *container_verbs(void);
 const struct verb *system_verbs(void);
 const struct verb *volume_verbs(void);
+const struct verb *image_verbs(void);
 
 /* ---------------------------------------------------------------- verbs, by file */
 int verb_run(const struct cli *cli, const struct args *o);
@@ -83,6 +84,10 @@ int verb_stats(const struct cli *cli, const struct args *o);
 int verb_ps(const struct cli *cli, const struct args *o);
 int verb_inspect(const struct cli *cli, const struct args *o);
 int verb_info(const struct cli *cli, const struct args *o);
+int verb_image_inspect(const struct cli *cli, const struct args *o);
+int verb_images(const struct cli *cli, const struct args *o);
+int verb_tag(const struct cli *cli, const struct args *o);
+int verb_rmi(const struct cli *cli, const struct args *o);
 int verb_version(const struct cli *cli, const struct args *o);
 int verb_up(const struct cli *cli, const struct args *o);
 int verb_down(const struct cli *cli, const struct args *o);
@@ -109,6 +114,9 @@ const struct option_def *stats_options(void);
 const struct option_def *ps_options(void);
 const struct option_def *inspect_options(void);
 const struct option_def *info_options(void);
+const struct option_def *image_inspect_options(void);
+const struct option_def *images_options(void);
+const struct option_def *rmi_options(void);
 const struct option_def *version_options(void);
 const struct option_def *up_options(void);
 const struct option_def *down_options(void);

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,32 +14,47 @@
 
 /* ---------------------------------------------------------------- inspect */
 
-static int fetch(const struct cli *cli, const char *name, bool size, json_t **out, struct err *e)
+static bool is_missing(int r, const struct err *e)
 {
-	auto_(buf) struct buf target = { 0 };
-	if (api_target(&target, "/containers/%s/json", name) < 0 ||
-		(size && api_query(&target, "size", "1") < 0))
+	return r == -ENOENT && e->text[0] == 'E'; /* a 404, not a missing socket */
+}
+
+static int fetch_as(
+	const struct cli *cli, bool image, const char *name, bool size, json_t **out, struct err *e)
+{
+	auto_(buf) struct buf b = { 0 };
+	if (api_target(&b, image ? "/images/%s/json" : "/containers/%s/json", name) < 0 ||
+		(size && !image && api_query(&b, "size", "1") < 0))
 		return err_set(e, ENOMEM, "inspect");
-	int r = api_call(cli, "GET", target.data, NULL, out, e);
-	if (r == -ENOENT && e->text[0] == 'E') /* a 404, not a missing socket */
-		return err_say(e, ENOENT, "Error: No such object: %s", name);
+	return api_call(cli, "GET", b.data, NULL, out, e);
+}
+
+/* type NULL: a container or, when there is none, an image. */
+static int fetch(
+	const struct cli *cli, const char *name, const char *type, bool size, json_t **out, struct err *e)
+{
+	bool image = type && strcmp(type, "image") == 0;
+	int r = fetch_as(cli, image, name, size, out, e);
+	if (!type && is_missing(r, e)) {
+		r = fetch_as(cli, true, name, false, out, e);
+		if (r == -EREMOTEIO) /* no name of an image */
+			r = err_say(e, ENOENT, "Error");
+	}
+	if (is_missing(r, e))
+		return err_say(e, ENOENT, "Error: No such %s: %s", type ? type : "object", name);
 	return r;
 }
 
-int verb_inspect(const struct cli *cli, const struct args *o)
+static int inspect_all(const struct cli *cli, const struct args *o, const char *type, bool size)
 {
-	const char *format = option_string(o, "format"), *type = option_string(o, "type");
+	const char *format = option_string(o, "format");
 	auto_(json) json_t *list = json_array();
 	auto_(buf) struct buf out = { 0 };
 	int code = 0;
 	struct err e;
-	if (type && strcmp(type, "container") != 0) {
-		(void)err_say(&e, EINVAL, "inspect: objects of type '%s' are not built yet", type);
-		return output_error(&e, 1);
-	}
 	for (size_t i = 0; i < o->words_len; i++) {
 		json_t *info = NULL;
-		if (fetch(cli, o->words[i], option_bool(o, "size"), &info, &e) < 0) {
+		if (fetch(cli, o->words[i], type, size, &info, &e) < 0) {
 			code = output_error(&e, 1);
 			if (e.code != ENOENT)
 				break;
@@ -58,12 +74,37 @@ int verb_inspect(const struct cli *cli, const struct args *o)
 	return code;
 }
 
+int verb_inspect(const struct cli *cli, const struct args *o)
+{
+	const char *type = option_string(o, "type");
+	struct err e;
+	if (type && strcmp(type, "container") != 0 && strcmp(type, "image") != 0) {
+		(void)err_say(&e, EINVAL, "inspect: objects of type '%s' are not built yet", type);
+		return output_error(&e, 1);
+	}
+	return inspect_all(cli, o, type, option_bool(o, "size"));
+}
+
+int verb_image_inspect(const struct cli *cli, const struct args *o)
+{
+	return inspect_all(cli, o, "image", false);
+}
+
+const struct option_def *image_inspect_options(void)
+{
+	static const struct option_def table[] = {
+		{ 'f', "format", OPT_STRING, "\"json\" or a template: {{.Config.Cmd}}" },
+		{ 0, NULL, OPT_BOOL, NULL },
+	};
+	return table;
+}
+
 const struct option_def *inspect_options(void)
 {
 	static const struct option_def table[] = {
 		{ 'f', "format", OPT_STRING, "\"json\" or a template: {{.State.Pid}}" },
 		{ 's', "size", OPT_BOOL, "Show file sizes" },
-		{ 0, "type", OPT_STRING, "Only objects of this type: container" },
+		{ 0, "type", OPT_STRING, "Only objects of this type: container, image" },
 		{ 0, NULL, OPT_BOOL, NULL },
 	};
 	return table;

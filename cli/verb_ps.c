@@ -161,7 +161,9 @@ json_t *ps_row(const json_t *c, bool trunc, int64_t now_ns)
 	r |= set_text(row, "ID", &b);
 	r |= add_joined(&b, json_object_get(c, "Names"), "/");
 	r |= set_text(row, "Names", &b);
-	r |= buf_puts(&b, text_of(c, "Image"));
+	const char *image = text_of(c, "Image");
+	bool is_id = trunc && text_has_prefix(image, "sha256:");
+	r |= is_id ? buf_printf(&b, "%.12s", image + strlen("sha256:")) : buf_puts(&b, image);
 	r |= set_text(row, "Image", &b);
 	r |= add_quoted(&b, text_of(c, "Command"), trunc ? 20 : 0);
 	r |= set_text(row, "Command", &b);

@@ -14,6 +14,7 @@
  *             "MountsFrom": [...]    as HostConfig.Mounts: what VolumesFrom meant when the container was made
  *             "PostStart", "PreStop": [{"Cmd", "User", "Privileged", "WorkingDir", "Env"}]  bodies of execs
  *             "StopGraceNs": integer                     compose's exact stop_grace_period
+ *             "Image": {"Source", "Id", "Healthcheck"}   what Image stood for when config_complete() filled the gaps
  *             "Oci": {"Id": "x", "Spec": "config.json"}  what runs is exactly this; Docker's members only describe it
  *             "Volumes": {"/target": "name"}}            names config_complete() gave to anonymous volumes
  * Units:   bytes, microseconds, seconds, as the members' names have them. Unset numbers are SPEC_UNSET.
@@ -165,6 +166,10 @@ struct config {
 	struct config_io_device *io_devices;
 	size_t n_io_devices;
 
+	const char *image_source; /* "dir:/srv/web"; NULL: what .image says */
+	const char *image_id;	  /* "sha256:..."; NULL: of a container made before images had ids */
+	bool image_health;	  /* the image has a health check, which is kept and not run */
+
 	const char *oci_id;   /* the name that libcontainerd's verbs know it by; NULL: made Docker's way */
 	const char *oci_spec; /* a config.json, whose paths are absolute */
 
@@ -180,12 +185,15 @@ struct config {
 	size_t n_uid_maps, n_gid_maps;
 };
 
-/* What an image (or a bundle) says about the programs in it; all members may be NULL or "". */
+/* What an image (or a bundle) says about the programs in it, and what it is; all members may be NULL or "". */
 struct config_image {
 	char **entrypoint, **cmd, **env;
 	char **labels; /* key, value, ..., NULL */
 	const char *user, *working_dir, *stop_signal, *hostname;
-	char **volumes; /* targets */
+	char **volumes;	      /* targets */
+	char **exposed_ports; /* "80/tcp" */
+	const json_t *health; /* docker's Healthcheck */
+	const char *source, *id;
 };
 
 int config_parse(const json_t *body, struct config **out, struct err *e);
@@ -201,6 +209,10 @@ int config_update(const struct config *c, const json_t *update, struct config **
 void config_changed_resources(const struct config *from, const struct config *to, struct spec_resources *out);
 /* The image of an oci-bundle: points into the spec, which must outlive out. */
 void config_image_from_spec(const struct spec *bundle, struct config_image *out);
+/* The configuration of image/config.h: points into it and into the arena. */
+int config_image_from_json(const json_t *config, struct arena *a, struct config_image *out, struct err *e);
+/* The same back, without .hostname, .source and .id: a new reference, NULL: out of memory. */
+json_t *config_image_to_json(const struct config_image *image);
 /* What oci_spec says, checked; its cgroupsPath is left out. */
 int config_parse_oci(const char *text, struct spec **out, struct err *e);
 void config_free(struct config *c);

@@ -123,6 +123,18 @@ static int read_hooks(const json_t *berth, struct config *c, struct err *e)
 	return r;
 }
 
+static int read_image(const json_t *berth, struct config *c, struct err *e)
+{
+	json_t *image = NULL;
+	int r = json_get_object(berth, "Berth", "Image", &image, e);
+
+	if (r < 0 || !image)
+		return r;
+	c->image_health = json_is_object(json_object_get(image, "Healthcheck"));
+	r = json_get_string(image, "Berth.Image", "Source", &c->image_source, e);
+	return r < 0 ? r : json_get_string(image, "Berth.Image", "Id", &c->image_id, e);
+}
+
 int config_read_berth(const json_t *body, struct config *c, struct err *e)
 {
 	static const char *const uppers[] = { [CONFIG_UPPER_DISK] = "disk", [CONFIG_UPPER_TMPFS] = "tmpfs" };
@@ -146,6 +158,8 @@ int config_read_berth(const json_t *body, struct config *c, struct err *e)
 		r = read_oci(berth, c, e);
 	if (r == 0)
 		r = read_hooks(berth, c, e);
+	if (r == 0)
+		r = read_image(berth, c, e);
 	if (r == 0)
 		r = json_get_int(berth, "Berth", "StopGraceNs", 0, INT64_MAX, &c->stop_grace_ns, e);
 	c->upper = (enum config_upper)upper;

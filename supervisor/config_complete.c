@@ -87,20 +87,36 @@ static int merge_labels(json_t *doc, const struct config_image *image)
 	return put(doc, "Labels", labels);
 }
 
-static int merge_volumes(json_t *doc, const struct config_image *image)
+static json_t *object_at(json_t *obj, const char *key)
 {
-	json_t *volumes = json_object_get(doc, "Volumes");
-	if (!count(image->volumes))
+	json_t *at = json_object_get(obj, key);
+	if (!json_is_object(at) && put(obj, key, json_object()) == 0)
+		at = json_object_get(obj, key);
+	return at;
+}
+
+/* An object whose keys say it all: both have theirs. */
+static int merge_keys(json_t *doc, const char *key, char *const *image)
+{
+	if (!count(image))
 		return 0;
-	if (!json_is_object(volumes)) {
-		if (put(doc, "Volumes", json_object()) < 0)
-			return -ENOMEM;
-		volumes = json_object_get(doc, "Volumes");
-	}
-	for (char **v = image->volumes; *v; v++)
-		if (!json_object_get(volumes, *v) && put(volumes, *v, json_object()) < 0)
+	json_t *keys = object_at(doc, key);
+	for (; *image; image++)
+		if (!json_object_get(keys, *image) && put(keys, *image, json_object()) < 0)
 			return -ENOMEM;
 	return 0;
+}
+
+/* What the name stands for from here on, whatever becomes of the name. */
+static int keep_image(json_t *doc, const struct config_image *image)
+{
+	if (!image->source || !image->id)
+		return 0;
+	/* The user's own, be it none, takes the place of the image's. */
+	bool own = !fields_is_empty(json_object_get(doc, "Healthcheck"));
+	return put(object_at(doc, "Berth"), "Image",
+		json_pack("{s:s, s:s, s:O*}", "Source", image->source, "Id", image->id, "Healthcheck",
+			own ? NULL : image->health));
 }
 
 static int merge_image(const struct config *c, json_t *doc, const struct config_image *image)
@@ -115,19 +131,15 @@ static int merge_image(const struct config *c, json_t *doc, const struct config_
 	if (r == 0)
 		r = merge_labels(doc, image);
 	if (r == 0)
-		r = merge_volumes(doc, image);
+		r = merge_keys(doc, "Volumes", image->volumes);
+	if (r == 0)
+		r = merge_keys(doc, "ExposedPorts", image->exposed_ports);
+	if (r == 0)
+		r = keep_image(doc, image);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(words); i++)
 		if (!said(doc, words[i].key) && words[i].value && *words[i].value)
 			r = put(doc, words[i].key, json_string(words[i].value));
 	return r;
-}
-
-static json_t *object_at(json_t *obj, const char *key)
-{
-	json_t *at = json_object_get(obj, key);
-	if (!json_is_object(at) && put(obj, key, json_object()) == 0)
-		at = json_object_get(obj, key);
-	return at;
 }
 
 static int name_volumes(const struct config *c, json_t *doc)
@@ -188,15 +200,4 @@ int config_complete(struct config *c, const char *id, const struct config_image 
 	if (!command[0] || !*command[0])
 		return err_say(e, EINVAL, "no command specified");
 	return 0;
-}
-
-void config_image_from_spec(const struct spec *bundle, struct config_image *out)
-{
-	/* Its user stays numbers in the spec: spec_build() keeps them where the config says none. */
-	*out = (struct config_image){
-		.cmd = bundle->process.args,
-		.env = bundle->process.env,
-		.working_dir = bundle->process.cwd,
-		.hostname = bundle->hostname,
-	};
 }

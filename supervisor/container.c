@@ -9,11 +9,11 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "supervisor/config.h"
+#include "supervisor/container_image.h"
 #include "supervisor/container_volumes.h"
 #include "supervisor/events.h"
 #include "supervisor/logfollow.h"
 #include "supervisor/names.h"
-#include "supervisor/rootfs.h"
 #include "supervisor/runs.h"
 #include "supervisor/stdio.h"
 #include "supervisor/store.h"
@@ -166,29 +166,25 @@ int container_set_name(struct container *c, const char *name, struct err *e)
 /* The body, and what the image adds to it. */
 static int complete_config(struct container *c, const json_t *body, struct err *e)
 {
-	auto_(rootfs) struct rootfs root = { 0 };
-	struct config_image image = { 0 };
 	auto_(json) json_t *resolved = NULL;
 	int r = volumes_from_resolve(c->engine, body, &resolved, e);
 
 	if (r < 0 || (r = config_parse(resolved ? resolved : body, &c->config, e)) < 0)
 		return r;
-	if (c->config->oci_spec)
-		return config_complete(c->config, c->id, NULL, e);
-	if ((r = rootfs_resolve(c->config->image, &root, e)) < 0)
-		return r;
-	if (root.bundle)
-		config_image_from_spec(root.bundle, &image);
-	return config_complete(c->config, c->id, root.bundle ? &image : NULL, e);
+	return container_image_complete(c, e);
 }
 
 static int add_warnings(const struct config *config, json_t *warnings)
 {
 	static const char no_network[] =
 		"networks are not built yet: the container gets a private loopback only";
+	static const char no_health[] =
+		"health checks are not built yet: the image's is kept with the container and not run";
 	bool asks = strcmp(config->network, "default") == 0 || strcmp(config->network, "bridge") == 0;
 
-	return asks ? json_array_append_new(warnings, json_string(no_network)) : 0;
+	if (asks && json_array_append_new(warnings, json_string(no_network)) < 0)
+		return -ENOMEM;
+	return config->image_health ? json_array_append_new(warnings, json_string(no_health)) : 0;
 }
 
 struct creation {

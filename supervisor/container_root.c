@@ -14,6 +14,7 @@
 #include "image/overlay.h"
 #include "supervisor/config.h"
 #include "supervisor/container_configs.h"
+#include "supervisor/container_image.h"
 #include "supervisor/container_volumes.h"
 #include "supervisor/spec_build.h"
 
@@ -31,7 +32,7 @@ int container_root_open(const struct container *c, struct container_root *out, s
 {
 	const char *data_root = c->engine->options.data_root;
 	struct container_root r = { .c = c };
-	int x = rootfs_resolve(c->config->image, &r.image, e);
+	int x = rootfs_resolve(container_image_source(c), &r.image, e);
 
 	if (x < 0)
 		return x;

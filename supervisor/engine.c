@@ -12,6 +12,7 @@
 #include "supervisor/debt.h"
 #include "supervisor/events.h"
 #include "supervisor/exec_session.h"
+#include "supervisor/images.h"
 #include "supervisor/keeper.h"
 #include "supervisor/logbatch.h"
 #include "supervisor/seccomp_cache.h"
@@ -90,7 +91,7 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	en->base = new_base();
 	if (!en->block || !en->base)
 		return err_set(e, ENOMEM, "make event loop");
-	if ((r = store_open(en, e)) < 0)
+	if ((r = store_open(en, e)) < 0 || (r = images_open(en, e)) < 0)
 		return r;
 	pause_open(en);
 	*out = take_ptr(&en);
@@ -109,6 +110,7 @@ void engine_free(struct engine *en)
 		container_free(c);
 	store_close(en);
 	volumes_close(en);
+	images_close(en);
 	waiter_forget_all(en);
 	debt_forget_all(en);
 	if (en->workers)

@@ -26,6 +26,7 @@
 struct container;
 struct event_ring;
 struct http_server;
+struct images;
 struct keeper;
 struct logbatch;
 struct reload;
@@ -72,6 +73,7 @@ struct engine {
 	struct store *store;
 	struct volumes *volumes;
 	unsigned pruning; /* kinds of objects that are being pruned: bits by api/prune.c */
+	struct images *images;
 
 	struct upgrade *upgrade; /* NULL: nothing of that kind */
 	struct reload *reload;	 /* the compose files of -f */

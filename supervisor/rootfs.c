@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/json.h"
+#include "supervisor/config.h"
 
 #define BUNDLE_CONFIG_MAX (4 << 20)
 
@@ -38,9 +40,30 @@ int rootfs_resolve(const char *image, struct rootfs *out, struct err *e)
 	return 0;
 }
 
+int rootfs_describe(struct rootfs *r, struct err *e)
+{
+	struct config_image said;
+
+	r->name = image_source_format(&r->source);
+	if (!r->name)
+		return err_set(e, ENOMEM, "image");
+	if (r->bundle) {
+		config_image_from_spec(r->bundle, &said);
+		r->config = config_image_to_json(&said);
+	} else {
+		int x = image_config_read(r->source.root, &r->config, e);
+		if (x < 0)
+			return err_wrap(e, x, "image %s", r->name);
+	}
+	int x = r->config ? image_config_id(r->name, r->config, r->id) : -ENOMEM;
+	return x < 0 ? err_set(e, -x, "image %s", r->name) : 0;
+}
+
 void rootfs_done(struct rootfs *r)
 {
 	image_source_done(&r->source);
 	spec_free(r->bundle);
+	free(r->name);
+	json_decref(r->config);
 	*r = (struct rootfs){ 0 };
 }

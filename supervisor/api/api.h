@@ -31,6 +31,7 @@ struct api_call {
 	struct http_request *rq;
 	int version;		      /* minor; API_VERSION_MAX when the path names none */
 	char param[2][API_PARAM_MAX]; /* what stood for {} in the route */
+	char *rest;		      /* what stood for {+}, slashes and all */
 	void *data;		      /* the handler's own */
 };
 
@@ -38,7 +39,7 @@ typedef void (*api_handler)(struct api_call *call);
 
 struct api_route {
 	const char *method;
-	const char *path; /* "/containers/{}/json" */
+	const char *path; /* "/containers/{}/json", "/images/{+}/json" */
 	api_handler fn;
 };
 
@@ -50,7 +51,7 @@ struct api_routes {
 extern const struct api_routes api_system_routes, api_container_routes, api_lifecycle_routes,
 	api_stream_routes, api_exec_routes, api_project_routes, api_event_routes, api_upgrade_routes,
 	api_top_routes, api_stats_routes, api_libcontainerd_routes, api_volume_routes, api_prune_routes,
-	api_df_routes;
+	api_df_routes, api_image_routes;
 void api_libcontainerd_events(struct api_call *call); /* a handler with a file of its own */
 
 /* Each ends the call. */
@@ -77,6 +78,10 @@ struct container *api_container(struct api_call *call);
 bool api_refuse_checkpoint(struct api_call *call);
 /* Answer of a verb: 204, or the error. A done_fn; cookie is the call. */
 void api_done(void *cookie, int r, const struct err *e);
+
+/* The machine as Go, and so docker, has it: "amd64". */
+struct utsname;
+const char *api_architecture(const struct utsname *u);
 
 /* Times as docker prints them; a new string object. */
 json_t *api_time(int64_t real_ns);

@@ -13,6 +13,7 @@
 #include "supervisor/config.h"
 #include "supervisor/container_root.h"
 #include "supervisor/disk_usage.h"
+#include "supervisor/images.h"
 
 static void created(void *cookie, int r, const struct err *e)
 {
@@ -81,6 +82,16 @@ static bool volume_matches(const char *value, const void *cookie)
 	return false;
 }
 
+/* By what it was made from, or by what the value names now. */
+static bool ancestor_matches(const char *value, const void *cookie)
+{
+	const struct container *c = cookie;
+	struct image_record x;
+	return strcmp(value, c->config->image) == 0 ||
+		(c->config->image_id && images_find(c->engine, value, &x, NULL) == 0 &&
+			strcmp(x.id, c->config->image_id) == 0);
+}
+
 static bool matches(const struct list_options *o, const struct container *c)
 {
 	const struct filters *f = &o->filters;
@@ -90,7 +101,7 @@ static bool matches(const struct list_options *o, const struct container *c)
 		filters_match_labels(f, "label", c->config->labels) &&
 		filters_match_word(f, "status", state_status(&c->actual)) &&
 		filters_match(f, "exited", exit_code_matches, c) &&
-		filters_match_word(f, "ancestor", c->config->image) &&
+		filters_match(f, "ancestor", ancestor_matches, c) &&
 		filters_match(f, "volume", volume_matches, c) &&
 		filters_match_word(f, "network", c->config->network) &&
 		filters_match_word(f, "health", "none") && filters_match_word(f, "is-task", "false") &&

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "supervisor/api/api.h"
 #include "supervisor/config.h"
+#include "supervisor/container_image.h"
 #include "supervisor/container_log.h"
 #include "supervisor/exec_session.h"
 #include "supervisor/runs.h"
@@ -68,9 +69,10 @@ json_t *inspect_summary(const struct container *c)
 	const char *last = runs_last_line(c, line);
 	return json_pack(
 		"{s:s, s:[s], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:s, s:{s:s}, s:o, s:o, s:{s:o, s:s}}",
-		"Id", c->id, "Names", name, "Image", c->config->image, "ImageID", c->config->image, "Command",
-		command_line(c), "Created", (json_int_t)(c->created_ns / NS_PER_S), "Ports", "Labels",
-		labels_of(c->config), "State", state_status(&c->actual), "Status",
+		"Id", c->id, "Names", name, "Image", container_image_shown(c), "ImageID",
+		container_image_id(c), "Command", command_line(c), "Created",
+		(json_int_t)(c->created_ns / NS_PER_S), "Ports", "Labels", labels_of(c->config), "State",
+		state_status(&c->actual), "Status",
 		state_human(&c->actual, clock_real_ns(), human, sizeof(human)), "HostConfig", "NetworkMode",
 		c->config->network, "NetworkSettings", network_settings(c), "Mounts", mounts_of(c), "Berth",
 		"NextTryAt", api_time(c->actual.next_try_ns), "LastLine", last ? last : "");
@@ -112,7 +114,7 @@ json_t *inspect_container(const struct container *c)
 	json_t *o = json_pack(
 		"{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "Id",
 		c->id, "Created", api_time(c->created_ns), "Path", *command ? *command : "", "Args",
-		arguments, "State", state_json(c), "Image", c->config->image, "ResolvConfPath", file[0],
+		arguments, "State", state_json(c), "Image", container_image_id(c), "ResolvConfPath", file[0],
 		"HostnamePath", file[1], "HostsPath", file[2], "LogPath", log_path ? log_path : "", "Name",
 		name, "RestartCount", c->actual.restart_count, "Driver", "overlay", "Platform", "linux",
 		"MountLabel", "", "ProcessLabel", "", "AppArmorProfile", "");

@@ -14,7 +14,7 @@
 static const struct api_routes *const tables[] = { &api_system_routes, &api_container_routes,
 	&api_lifecycle_routes, &api_stream_routes, &api_exec_routes, &api_project_routes, &api_event_routes,
 	&api_upgrade_routes, &api_top_routes, &api_stats_routes, &api_libcontainerd_routes,
-	&api_volume_routes, &api_prune_routes, &api_df_routes };
+	&api_volume_routes, &api_prune_routes, &api_df_routes, &api_image_routes };
 
 int api_status(int code)
 {
@@ -44,6 +44,7 @@ int api_status(int code)
 
 void api_call_free(struct api_call *call)
 {
+	free(call->rest);
 	free(call);
 }
 
@@ -166,17 +167,30 @@ json_t *api_time(int64_t real_ns)
 	return json_string(clock_format_rfc3339(real_ns, text));
 }
 
-/* Does path match the pattern? {} stands for one component, kept in params. */
-static bool match(const char *pattern, const char *path, char params[2][API_PARAM_MAX])
+/* The rest of the pattern is text that the path has to end with. */
+static bool match_rest(const char *end, const char *path, char **rest)
+{
+	size_t len = strlen(path), tail = strlen(end);
+	if (len <= tail || strcmp(path + len - tail, end) != 0)
+		return false;
+	free(*rest);
+	*rest = strndup(path, len - tail);
+	return *rest != NULL;
+}
+
+/* Does path match the pattern? {} stands for one component, kept in call->param; {+} for one or more, kept in call->rest. */
+static bool match(const char *pattern, const char *path, struct api_call *call)
 {
 	size_t n = 0;
 	while (*pattern && *path) {
+		if (strncmp(pattern, "{+}", 3) == 0)
+			return match_rest(pattern + 3, path, &call->rest);
 		if (strncmp(pattern, "{}", 2) == 0) {
 			size_t len = strcspn(path, "/");
 			if (len == 0 || len >= API_PARAM_MAX || n == 2)
 				return false;
-			memcpy(params[n], path, len);
-			params[n++][len] = '\0';
+			memcpy(call->param[n], path, len);
+			call->param[n++][len] = '\0';
 			path += len;
 			pattern += 2;
 		} else if (*pattern++ != *path++) {
@@ -225,7 +239,7 @@ static void dispatch(struct http_request *rq, void *cookie)
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
 		for (size_t i = 0; i < tables[t]->n; i++) {
 			const struct api_route *route = &tables[t]->routes[i];
-			if (!match(route->path, path, call->param))
+			if (!match(route->path, path, call))
 				continue;
 			known = true;
 			if (strcmp(route->method, method) == 0) {

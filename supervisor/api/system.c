@@ -9,8 +9,9 @@
 #include "base/own.h"
 #include "runtime/cgroup.h"
 #include "supervisor/api/api.h"
+#include "supervisor/images.h"
 
-static const char *architecture(const struct utsname *u)
+const char *api_architecture(const struct utsname *u)
 {
 	static const struct {
 		const char *machine, *go;
@@ -46,10 +47,10 @@ static void version(struct api_call *call)
 		json_pack(
 			"{s:{s:s}, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:[{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s}}]}",
 			"Platform", "Name", "berth", "Version", BERTH_VERSION, "ApiVersion", newest,
-			"MinAPIVersion", oldest, "Os", "linux", "Arch", architecture(&u), "KernelVersion",
+			"MinAPIVersion", oldest, "Os", "linux", "Arch", api_architecture(&u), "KernelVersion",
 			u.release, "Experimental", 0, "GitCommit", "", "GoVersion", "", "BuildTime", "",
 			"Components", "Name", "Engine", "Version", BERTH_VERSION, "Details", "ApiVersion",
-			newest, "MinAPIVersion", oldest, "Os", "linux", "Arch", architecture(&u),
+			newest, "MinAPIVersion", oldest, "Os", "linux", "Arch", api_architecture(&u),
 			"KernelVersion", u.release));
 }
 
@@ -59,6 +60,15 @@ static bool reads_one(const char *path)
 	char c = 0;
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd >= 0 && read(fd, &c, 1) == 1 && c == '1';
+}
+
+static int count_images(struct engine *en)
+{
+	struct image_record x;
+	int n = 0;
+	for (void *at = images_next(en, NULL, &x); at; at = images_next(en, at, &x))
+		n++;
+	return n;
 }
 
 static void info(struct api_call *call)
@@ -83,10 +93,10 @@ static void info(struct api_call *call)
 		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ID",
 		en->boot_id, "Name", u.nodename, "ServerVersion", BERTH_VERSION, "Containers",
 		(json_int_t)total, "ContainersRunning", (json_int_t)running, "ContainersPaused",
-		(json_int_t)paused, "ContainersStopped", (json_int_t)(total - running - paused), "Images", 0,
-		"Driver", "overlay", "LoggingDriver", "cri", "CgroupDriver", "cgroupfs", "CgroupVersion",
-		v2 ? "2" : "1", "KernelVersion", u.release, "OperatingSystem", "Linux", "OSType", "linux",
-		"Architecture", u.machine, "DockerRootDir", en->options.data_root);
+		(json_int_t)paused, "ContainersStopped", (json_int_t)(total - running - paused), "Images",
+		count_images(en), "Driver", "overlay", "LoggingDriver", "cri", "CgroupDriver", "cgroupfs",
+		"CgroupVersion", v2 ? "2" : "1", "KernelVersion", u.release, "OperatingSystem", "Linux",
+		"OSType", "linux", "Architecture", u.machine, "DockerRootDir", en->options.data_root);
 	if (o)
 		(void)json_object_update_new(o,
 			json_pack(

@@ -18,15 +18,15 @@ call() {
 
 @test "docker's calls that are not built yet are 501 with a sentence, others 404" {
 	local one
-	for one in "GET /images/json" "GET /v1.41/images/json" "POST /images/create?fromImage=x" "GET /images/a/b:c/json" \
-		"DELETE /images/x" "GET /networks" "POST /networks/create" \
+	for one in "GET /v1.41/networks" "POST /images/create?fromImage=x" "GET /images/a/b:c/get" "GET /images/get" \
+		"POST /images/a/b/push" "GET /images/x/history" "GET /networks" "POST /networks/create" \
 		"GET /containers/x/archive?path=/" \
 		"POST /commit" "POST /build" "GET /plugins" "POST /swarm/init" "GET /services" "POST /auth"; do
 		run call $one
 		[ "${lines[0]}" = 501 ] || { echo "$one: $output"; return 1; }
 		[[ "$output" == *"not built yet"* ]]
 	done
-	for one in "GET /frob" "GET /containers" "GET /containers/nosuch/json" "POST /events/x"; do
+	for one in "GET /frob" "GET /containers" "GET /containers/nosuch/json" "GET /images/a/b:c/json" "DELETE /images/x" "POST /events/x"; do
 		run call $one
 		[ "${lines[0]}" = 404 ] || { echo "$one: $output"; return 1; }
 	done

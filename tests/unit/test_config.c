@@ -524,6 +524,57 @@ static void gaps_are_filled(void **state)
 	config_free(again);
 }
 
+static void image_of(const char *text, struct arena *a, json_t **doc, struct config_image *out)
+{
+	struct err e = { 0 };
+	*doc = json_loads(text, 0, NULL);
+	assert_non_null(*doc);
+	if (config_image_from_json(*doc, a, out, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static void image_by_its_configuration(void **state)
+{
+	(void)state;
+	static const char text[] =
+		"{\"Cmd\":[\"c\"],\"Entrypoint\":[\"e\"],\"Env\":[\"A=1\"],\"ExposedPorts\":{\"80/tcp\":{}},"
+		"\"Healthcheck\":{\"Test\":[\"CMD\",\"true\"]},\"Labels\":{\"l\":\"v\"},\"StopSignal\":\"SIGQUIT\","
+		"\"User\":\"u\",\"Volumes\":{\"/v\":{}},\"WorkingDir\":\"/w\"}";
+	auto_(arena) struct arena *a = arena_new();
+	auto_(json) json_t *doc = NULL;
+	struct config_image image;
+	image_of(text, a, &doc, &image);
+	auto_(json) json_t *back = config_image_to_json(&image);
+	assert_true(json_equal(doc, back));
+
+	image.source = "dir:/srv/web";
+	image.id = "sha256:0123";
+	auto_(config) struct config *c =
+		must_parse("{\"Image\":\"web\",\"ExposedPorts\":{\"81/tcp\":{}},\"Volumes\":{\"/own\":{}},"
+			   "\"Berth\":{\"Image\":{\"Source\":\"dir:/elsewhere\",\"Id\":\"forged\"}}}");
+	must_complete(c, &image);
+	assert_string_equal(c->image, "web");
+	assert_string_equal(c->image_source, "dir:/srv/web"); /* what a client says of it does not count */
+	assert_string_equal(c->image_id, "sha256:0123");
+	assert_true(c->image_health);
+	assert_true(mount_at(c, "/own")->anonymous && mount_at(c, "/v")->anonymous);
+	auto_free char *ports = json_dumps(json_object_get(config_body(c), "ExposedPorts"), JSON_COMPACT);
+	assert_string_equal(ports, "{\"81/tcp\":{},\"80/tcp\":{}}");
+
+	/* "No check" is the user's own, and a mount of his takes the place of the image's volume. */
+	auto_(config) struct config *own = must_parse(
+		"{\"Image\":\"web\",\"Healthcheck\":{\"Test\":[\"NONE\"]},\"HostConfig\":{\"Binds\":[\"/h:/v\"]}}");
+	must_complete(own, &image);
+	assert_false(own->image_health);
+	assert_int_equal(mount_at(own, "/v")->type, CONFIG_MOUNT_BIND);
+	assert_int_equal(own->n_mounts, 1);
+
+	auto_(json) json_t *nothing = NULL;
+	image_of("{}", a, &nothing, &image);
+	auto_(json) json_t *empty = config_image_to_json(&image);
+	assert_int_equal(json_object_size(empty), 0);
+}
+
 static void hostname_follows_the_modes(void **state)
 {
 	(void)state;
@@ -622,6 +673,7 @@ int main(void)
 		ENTRY(mounts_of_all_kinds),
 		ENTRY(command_of_user_and_image),
 		ENTRY(gaps_are_filled),
+		ENTRY(image_by_its_configuration),
 		ENTRY(hostname_follows_the_modes),
 		ENTRY(cpus_of_this_host),
 		ENTRY(inspect_shows_dockers_defaults),
