@@ -68,13 +68,24 @@ const char *container_image_id(const struct container *c)
 	return c->config->image_id ? c->config->image_id : c->config->image;
 }
 
+static bool stands_for(const struct container *c, struct image_record *now)
+{
+	return c->config->image_id && !image_source_is_local(c->config->image) &&
+		images_find(c->engine, c->config->image, now, NULL) == 0;
+}
+
+bool container_image_moved(const struct container *c)
+{
+	struct image_record now;
+	return stands_for(c, &now) && strcmp(now.id, c->config->image_id) != 0;
+}
+
 const char *container_image_shown(const struct container *c)
 {
 	struct image_record now;
 
 	if (!c->config->image_id || image_source_is_local(c->config->image))
 		return c->config->image;
-	bool same = images_find(c->engine, c->config->image, &now, NULL) == 0 &&
-		strcmp(now.id, c->config->image_id) == 0;
+	bool same = stands_for(c, &now) && strcmp(now.id, c->config->image_id) == 0;
 	return same ? c->config->image : c->config->image_id;
 }

@@ -15,6 +15,8 @@ int container_image_complete(struct container *c, struct err *e);
 const char *container_image_source(const struct container *c);
 /* What docker shows for it: the name that it was made by or, when that stands for another image by now, the id. */
 const char *container_image_shown(const struct container *c);
+/* Does the name that it was made by stand for another image by now? */
+bool container_image_moved(const struct container *c);
 /* "sha256:...", or what it was made by. */
 const char *container_image_id(const struct container *c);
 

@@ -235,8 +235,7 @@ void images_untag(struct engine *en, const char *const *names, size_t n, done_fn
 
 struct tagging {
 	struct engine *engine;
-	char name[REFERENCE_MAX + 1];
-	char *from;
+	json_t *names; /* {"web:latest": "dir:/srv/web"} */
 	done_fn done;
 	void *cookie;
 };
@@ -245,36 +244,52 @@ static void tagging_end(struct tagging *t, int r, const struct err *e)
 {
 	if (r < 0)
 		engine_answer(t->engine, t->done, t->cookie, r, e);
-	free(t->from);
+	json_decref(t->names);
 	free(t);
 }
 
-static int read_job(void *cookie, int out_fd, struct err *e)
+static int read_one(const char *source, json_t **out, struct err *e)
 {
-	const struct tagging *t = cookie;
 	auto_(rootfs) struct rootfs root = { 0 };
-	int r = rootfs_resolve(t->from, &root, e);
+	int r = rootfs_resolve(source, &root, e);
 
 	if (r == 0)
 		r = rootfs_describe(&root, e);
 	if (r < 0)
 		return r;
-	auto_(json) json_t *v =
-		json_pack("{s:s, s:s, s:O}", "Source", root.name, "Id", root.id, "Config", root.config);
-	auto_free char *text = v ? json_dumps(v, JSON_COMPACT) : NULL;
-	if (!text)
-		return err_say(e, EINVAL, "image %s: its path is not UTF-8", t->from);
-	r = io_write_full(out_fd, text, strlen(text));
-	return r < 0 ? err_set(e, -r, "image %s", t->from) : 0;
+	*out = json_pack("{s:s, s:s, s:O}", "Source", root.name, "Id", root.id, "Config", root.config);
+	return *out ? 0 : err_say(e, EINVAL, "image %s: its path is not UTF-8", source);
 }
 
-static void take(struct tagging *t, json_t *record)
+static int read_job(void *cookie, int out_fd, struct err *e)
 {
-	json_t *set = json_object();
+	const struct tagging *t = cookie;
+	auto_(json) json_t *set = json_object();
+	const char *name;
+	json_t *source, *record = NULL;
+	int r = 0;
 
-	if (json_object_set_new(record, "CreatedNs", json_integer(clock_real_ns())) < 0 ||
-		json_object_set_new(set, t->name, record) < 0)
-		abort();
+	json_object_foreach (t->names, name, source) {
+		r = read_one(json_string_value(source), &record, e);
+		if (r < 0)
+			return r;
+		if (json_object_set_new(set, name, record) < 0)
+			return err_set(e, ENOMEM, "read images");
+	}
+	auto_free char *text = json_dumps(set, JSON_COMPACT);
+	r = text ? io_write_full(out_fd, text, strlen(text)) : -ENOMEM;
+	return r < 0 ? err_set(e, -r, "read images") : 0;
+}
+
+/* set is taken: records, which get their time here. */
+static void take(struct tagging *t, json_t *set)
+{
+	const char *name;
+	json_t *record;
+
+	json_object_foreach (set, name, record)
+		if (json_object_set_new(record, "CreatedNs", json_integer(clock_real_ns())) < 0)
+			abort();
 	ask(t->engine, set, t->done, t->cookie);
 }
 
@@ -284,9 +299,9 @@ static void was_read(void *cookie, int r, const struct err *e, const char *out, 
 	struct err why;
 
 	if (r == 0) {
-		json_t *record = json_parse(out, len, "image", &why);
-		if (record)
-			take(t, record);
+		json_t *set = json_parse(out, len, "images", &why);
+		if (set)
+			take(t, set);
 		else
 			r = -why.code;
 		e = &why;
@@ -294,45 +309,58 @@ static void was_read(void *cookie, int r, const struct err *e, const char *out, 
 	tagging_end(t, r, e);
 }
 
-static int begin_tagging(struct tagging *t, struct err *e)
+void images_tag_all(struct engine *en, json_t *names, done_fn done, void *cookie)
 {
-	struct image_record from;
-	struct worker_args args = { .what = "read an image",
-		.job = read_job,
-		.done = was_read,
-		.cookie = t,
-		.deadline_ms = READ_MS };
+	struct tagging *t = calloc(1, sizeof(*t));
+	struct err e;
 
-	if (image_source_is_local(t->from))
-		return worker_start(t->engine->workers, &args, NULL, e);
-	int r = images_find(t->engine, t->from, &from, e);
+	if (!t)
+		abort();
+	*t = (struct tagging){ .engine = en, .names = json_incref(names), .done = done, .cookie = cookie };
+	struct worker_args args = {
+		.what = "read images", .job = read_job, .done = was_read, .cookie = t, .deadline_ms = READ_MS
+	};
+	int r = worker_start(en->workers, &args, NULL, &e);
+	if (r < 0)
+		tagging_end(t, r, &e);
+}
+
+/* One more name for an image that has one. */
+static int tag_again(
+	struct engine *en, const char *from, const char *name, done_fn done, void *cookie, struct err *e)
+{
+	struct image_record x;
+	int r = images_find(en, from, &x, e);
+
 	if (r < 0)
 		return r;
-	take(t, json_pack("{s:s, s:s, s:O}", "Source", from.source, "Id", from.id, "Config", from.config));
-	tagging_end(t, 0, NULL);
+	ask(en,
+		json_pack("{s:{s:s, s:s, s:O, s:I}}", name, "Source", x.source, "Id", x.id, "Config",
+			x.config, "CreatedNs", (json_int_t)clock_real_ns()),
+		done, cookie);
 	return 0;
 }
 
-void images_tag(struct engine *en, const char *from, const char *name, done_fn done, void *cookie)
+void images_tag(struct engine *en, const char *from, const char *text, done_fn done, void *cookie)
 {
-	struct tagging *t = calloc(1, sizeof(*t));
+	char name[REFERENCE_MAX + 1];
 	struct reference ref;
 	struct err e;
+	int r = image_source_is_local(text)
+		? err_say(&e, EINVAL, "invalid reference format: %.200s would be read as a path", text)
+		: reference_parse(text, &ref, &e);
 
-	if (!t || !(t->from = strdup(from)))
-		abort();
-	t->engine = en;
-	t->done = done;
-	t->cookie = cookie;
-	int r = image_source_is_local(name)
-		? err_say(&e, EINVAL, "invalid reference format: %.200s would be read as a path", name)
-		: reference_parse(name, &ref, &e);
 	if (r == 0) {
-		(void)reference_format(&ref, t->name);
-		r = begin_tagging(t, &e);
+		auto_(json) json_t *one = json_pack("{s:s}", reference_format(&ref, name), from);
+		if (!one)
+			r = err_say(&e, EINVAL, "image: its path is not UTF-8");
+		else if (image_source_is_local(from))
+			images_tag_all(en, one, done, cookie);
+		else
+			r = tag_again(en, from, name, done, cookie, &e);
 	}
 	if (r < 0)
-		tagging_end(t, r, &e);
+		engine_answer(en, done, cookie, r, &e);
 }
 
 /* ---------------------------------------------------------------- open and close */

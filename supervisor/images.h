@@ -45,6 +45,8 @@ void *images_next(struct engine *en, void *at, struct image_record *out);
 /* from: a local form, which is read by a worker, or what images_find() takes. A name that is there already is moved. When it says what it
  * said before, nothing is written. */
 void images_tag(struct engine *en, const char *from, const char *name, done_fn done, void *cookie);
+/* Names and the local forms they are for, {"web:1": "dir:/srv/web"}: all or, after an error, none. names is borrowed. */
+void images_tag_all(struct engine *en, json_t *names, done_fn done, void *cookie);
 /* These names ("web:latest") go, all at once. */
 void images_untag(struct engine *en, const char *const *names, size_t n, done_fn done, void *cookie);
 

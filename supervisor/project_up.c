@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "supervisor/config.h"
+#include "supervisor/container_image.h"
 #include "supervisor/hooks.h"
+#include "supervisor/project_images.h"
 #include "supervisor/project_job.h"
 #include "supervisor/project_scale.h"
 #include "supervisor/project_volumes.h"
@@ -116,7 +118,8 @@ static bool is_same(const struct project_job *j, const struct container *c, cons
 	const char *hash = config_label(c->config, LABEL_HASH);
 	if (project_flag(j, "NoRecreate"))
 		return true;
-	return !project_flag(j, "ForceRecreate") && hash && strcmp(hash, s->config_hash) == 0;
+	return !project_flag(j, "ForceRecreate") && hash && strcmp(hash, s->config_hash) == 0 &&
+		!container_image_moved(c);
 }
 
 static void make_next(struct project_job *j)
@@ -314,12 +317,14 @@ static void orphans_gone(struct project_job *j)
 	project_scale_down(j, make_volumes);
 }
 
-void project_up(struct project_job *j)
+static void bring_up(struct project_job *j)
 {
 	struct err e;
 	int r = project_volumes_check(j, &e);
 	if (project_flag(j, "NoDeps"))
 		leave_out_dependencies(j);
+	if (r == 0)
+		r = project_check_images(j, &e);
 	j->ids = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->ids)) : NULL;
 	j->replaced = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->replaced)) : NULL;
 	if (r == 0 && (!j->ids || !j->replaced))
@@ -329,4 +334,9 @@ void project_up(struct project_job *j)
 		return;
 	}
 	project_orphans(j, orphans_gone);
+}
+
+void project_up(struct project_job *j)
+{
+	project_name_images(j, bring_up);
 }

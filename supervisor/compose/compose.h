@@ -76,6 +76,11 @@ struct compose_volume {
 	json_t *labels;
 };
 
+/* A name of x-berth-images. */
+struct compose_image {
+	const char *name, *source; /* "web:latest", "dir:/srv/web" */
+};
+
 struct compose_project {
 	struct arena *arena;
 	const char *name, *working_dir;
@@ -87,6 +92,8 @@ struct compose_project {
 	json_t *scales; /* {"web": 3}: how many containers each service has, of those that were asked for; 0 too */
 	struct compose_volume *volumes;
 	size_t n_volumes;
+	struct compose_image *images;
+	size_t n_images;
 	json_t *document; /* the canonical compose file when it was asked for; not part of compose_to_json() */
 };
 

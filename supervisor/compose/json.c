@@ -89,12 +89,23 @@ static json_t *volumes(const struct compose_project *p)
 	return take_ptr(&list);
 }
 
+static json_t *images(const struct compose_project *p)
+{
+	auto_(json) json_t *list = json_array();
+	for (size_t i = 0; i < p->n_images; i++)
+		if (json_array_append_new(list,
+			    json_pack("{s:s, s:s}", "Name", p->images[i].name, "Source",
+				    p->images[i].source)) < 0)
+			return NULL;
+	return take_ptr(&list);
+}
+
 json_t *compose_to_json(const struct compose_project *p)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:o}", "Name", p->name, "WorkingDir",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o}", "Name", p->name, "WorkingDir",
 		loose_text(p->working_dir), "ConfigFiles", text_list(p->config_files), "Warnings",
 		text_list(p->warnings), "Declared", text_list(p->declared), "Volumes", volumes(p), "Scales",
-		p->scales, "Services", services(p));
+		p->scales, "Images", images(p), "Services", services(p));
 }
 
 /* ---- from JSON ---- */
@@ -205,6 +216,25 @@ static int read_volume(struct reader *rd, const json_t *obj, struct compose_volu
 	return r < 0 ? r : read_object(rd, obj, "Volumes", "Labels", &v->labels);
 }
 
+static int read_images(struct reader *rd, const json_t *json)
+{
+	struct compose_project *p = rd->p;
+	json_t *list, *one;
+	size_t i;
+	int r = read_list(rd, json, "", "Images", &list);
+	p->images = arena_calloc(p->arena, json_array_size(list) + 1, sizeof(*p->images));
+	if (r == 0 && !p->images)
+		r = err_set(rd->err, ENOMEM, "read a project");
+	json_array_foreach (list, i, one) {
+		struct compose_image *image = &p->images[p->n_images++];
+		if (r == 0)
+			r = read_text(rd, one, "Images", "Name", &image->name);
+		if (r == 0)
+			r = read_text(rd, one, "Images", "Source", &image->source);
+	}
+	return r;
+}
+
 static int read_project(struct reader *rd, const json_t *json)
 {
 	struct compose_project *p = rd->p;
@@ -225,6 +255,8 @@ static int read_project(struct reader *rd, const json_t *json)
 		r = read_list(rd, json, "", "Services", &service_list);
 	if (r == 0)
 		r = read_list(rd, json, "", "Volumes", &volume_list);
+	if (r == 0)
+		r = read_images(rd, json);
 	if (r < 0)
 		return r;
 	p->services = arena_calloc(p->arena, json_array_size(service_list) + 1, sizeof(*p->services));

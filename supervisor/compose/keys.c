@@ -139,7 +139,7 @@ static const struct key deploy_keys[] = {
 
 static const struct key service_keys[] = {
 	/* process */
-	BY("image", process_image),
+	BY("image", images_service),
 	BY("container_name", process_container_name),
 	{ .name = "command", .shape = SHAPE_COMMAND, .apply = process_command, .member = "Cmd" },
 	{ .name = "entrypoint", .shape = SHAPE_COMMAND, .apply = process_command, .member = "Entrypoint" },
@@ -292,7 +292,7 @@ static const struct key document_keys[] = {
 		.normalise = include_normalise },
 	LATER("models", "models are"),
 	LATER("x-berth", "settings of berth for a whole file are"),
-	LATER("x-berth-images", "names of local images are"),
+	{ .name = "x-berth-images", .shape = SHAPE_PAIRS },
 	END
 };
 /* clang-format on */

@@ -16,27 +16,7 @@
 
 #define MAX_ENVIRONMENT 8192
 
-/* ---- image and command ---- */
-
-int process_image(struct load *l, const struct key *k, const struct node *v)
-{
-	static const char *const kinds[] = { "dir:", "oci-bundle:" };
-
-	(void)k;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (!text_has_prefix(v->text, kinds[i]))
-			continue;
-		const char *path, *image;
-		int r = load_path(l, v, v->text + strlen(kinds[i]), &path);
-		if (r < 0)
-			return r;
-		image = arena_printf(l->arena, "%s%s", kinds[i], path);
-		return image ? service_put_text(l, v, "Image", image) : load_fail_memory(l);
-	}
-	return load_fail(l, v,
-		"\"%.80s\": only dir:PATH (a root file system) and oci-bundle:PATH (a bundle) are built yet",
-		v->text);
-}
+/* ---- command ---- */
 
 int process_words(struct load *l, const struct node *v, json_t **out)
 {

@@ -182,6 +182,8 @@ static int load_project(struct load *l)
 	if (r == 0)
 		r = configs_check(l);
 	if (r == 0)
+		r = images_declare(l, node_get(document, "x-berth-images"));
+	if (r == 0)
 		r = select_services(l);
 	if (r == -E2BIG)
 		r = 0;

@@ -45,8 +45,8 @@ service_handler service_apply_text, service_apply_bool, service_apply_int, servi
 	service_apply_word, service_apply_list, service_apply_pairs;
 
 /* process.c: what runs, as whom, and when it stops. */
-service_handler process_image, process_command, process_working_dir, process_user, process_container_name,
-	process_hostname, process_restart, process_stop_signal, process_stop_grace_period, process_platform,
+service_handler process_command, process_working_dir, process_user, process_container_name, process_hostname,
+	process_restart, process_stop_signal, process_stop_grace_period, process_platform,
 	process_pull_policy, process_attach, process_expose, process_log_driver;
 /* A command as a list of its words. */
 int process_words(struct load *l, const struct node *v, json_t **out);
@@ -63,6 +63,10 @@ service_handler isolation_namespace, isolation_security_opt, isolation_capabilit
 	isolation_ulimits, isolation_extra_hosts, isolation_dns, isolation_depends_on;
 int isolation_normalise_depends_on(struct load *l, struct node **v);
 int isolation_normalise_extra_hosts(struct load *l, struct node **v);
+
+/* images.c: image:, and top-level x-berth-images into the project. */
+service_handler images_service;
+int images_declare(struct load *l, const struct node *images);
 
 /* resources.c: limits. */
 service_handler resources_cpus, resources_cpuset, resources_memswap, resources_pids, resources_weight_devices,

@@ -106,7 +106,7 @@ status_of() { # status_of METHOD PATH: of the API's answer
 	[ "$(berth_timed ps -q -f ancestor=web | wc -l)" -eq 1 ]
 	[ -z "$(berth_timed ps -q -f ancestor=nothing)" ]
 	# What the user mounts there takes the volume's place.
-	[ "$("${run[@]}" -v "$SUITE_DIR/web/srv:/data" web 'ls /data | wc -l')" = 0 ]
+	[ "$("${run[@]}" -v "$SUITE_DIR/web/home:/data" web 'ls /data | wc -l')" = 0 ]
 	refused 125 "no command specified" berth run --rm "dir:$ROOT"
 }
 
@@ -195,6 +195,58 @@ status_of() { # status_of METHOD PATH: of the API's answer
 	run berth_timed run --rm --network none --no-healthcheck health
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
+}
+
+# ---------------------------------------------------------------- compose files
+
+up() { berth_timed up -d -f "$SUITE_DIR/compose.yaml"; }
+
+@test "compose: names given by the file, used by its services, changed with them" {
+	cat > "$SUITE_DIR/compose.yaml" <<-EOF
+		name: shop
+		x-berth-images: { "shop:1": "dir:./web" }
+		services:
+		  front: { image: "shop:1", command: ["exec sleep 1000"], stop_grace_period: 100ms }
+	EOF
+	echo first > "$WEB/srv/which"
+	up
+	[ "$(source_of shop:1)" = "dir:$WEB" ]
+	[ "$(berth_timed ps --format '{{.Image}} {{.Names}}')" = "shop:1 shop-front-1" ]
+	[ "$(berth_timed exec shop-front-1 cat /srv/which)" = first ]
+	local id
+	id=$(berth_timed ps -q)
+	up
+	[ "$(berth_timed ps -q)" = "$id" ]
+	# The name stands for another image: docker's compose would pull it and make the container anew.
+	cp -a "$WEB" "$SUITE_DIR/web2"
+	echo second > "$SUITE_DIR/web2/srv/which"
+	sed -i 's/dir:.\/web/&2/' "$SUITE_DIR/compose.yaml"
+	up
+	[ "$(berth_timed ps -q)" != "$id" ]
+	[ "$(berth_timed exec shop-front-1 cat /srv/which)" = second ]
+	# A name that went meanwhile is no reason to touch what runs.
+	sed -i '/x-berth-images/d' "$SUITE_DIR/compose.yaml"
+	berth_timed rmi -f shop:1 > /dev/null
+	id=$(berth_timed ps -q)
+	up
+	[ "$(berth_timed ps -q)" = "$id" ]
+	berth_timed down -f "$SUITE_DIR/compose.yaml"
+	refused 1 "service front: No such image: shop:1 (to give a root filesystem this name: berth image tag dir:PATH shop:1)" berth up -d -f "$SUITE_DIR/compose.yaml"
+	[ -z "$(berth_timed ps -aq)" ]
+}
+
+@test "compose: of names one of which is wrong none is given, and nothing is made" {
+	cat > "$SUITE_DIR/compose.yaml" <<-EOF
+		name: shop
+		x-berth-images: { one: "dir:./web", two: "dir:./none" }
+		services:
+		  front: { image: one }
+	EOF
+	refused 1 "x-berth-images: image dir:$SUITE_DIR/none: $SUITE_DIR/none: No such file or directory" berth up -d -f "$SUITE_DIR/compose.yaml"
+	[ -z "$(berth_timed images -q)" ]
+	[ -z "$(berth_timed ps -aq)" ]
+	sed -i 's/image: one/image: "dir :x"/' "$SUITE_DIR/compose.yaml"
+	refused 1 "compose.yaml:4:19: services.front.image: invalid reference format: dir :x" berth up -d -f "$SUITE_DIR/compose.yaml"
 }
 
 # ---------------------------------------------------------------- docker's own client

@@ -600,7 +600,9 @@ static void test_images(void **state)
 		{ "oci-bundle:/b", "\"oci-bundle:/b\"" },
 		{ "dir:~/root", "\"dir:/home/me/root\"" },
 		{ "dir:../x//y", "\"dir:/srv/x/y\"" },
-		{ "redis:7", NULL },
+		{ "redis:7", "\"redis:7\"" },
+		{ "example.org:5000/me/redis", "\"example.org:5000/me/redis\"" },
+		{ "Redis", NULL },
 		{ "copy:/x", NULL },
 		{ "dir:", NULL },
 	};

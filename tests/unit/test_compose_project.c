@@ -263,8 +263,15 @@ static void test_files(void **state)
 		{ "service: {}\n", "f.yaml:1:1: service: unknown key; did you mean services?" },
 		{ "networks: {}\n", "f.yaml:1:1: networks: networks are not built yet" },
 		{ "models: {}\n", "f.yaml:1:1: models: models are not built yet" },
-		{ "x-berth-images: {}\n",
-			"f.yaml:1:1: x-berth-images: names of local images are not built yet" },
+		{ "services: {a: {image: web}}\nx-berth-images: {web: redis:7}\n",
+			"f.yaml:2:23: x-berth-images.web: \"redis:7\" is not dir:PATH or oci-bundle:PATH" },
+		{ "services: {a: {image: web}}\nx-berth-images: {Web: dir:web}\n",
+			"f.yaml:2:23: x-berth-images.Web: invalid reference format: repository name (Web) must be "
+			"lowercase" },
+		{ "services: {a: {image: web}}\nx-berth-images: {'dir:web': dir:web}\n",
+			"f.yaml:2:29: x-berth-images.dir:web: \"dir:web\" would be read as a path" },
+		{ "services: {a: {image: web}}\nx-berth-images: {web: }\n",
+			"f.yaml:2:23: x-berth-images.web: what it names is missing: dir:PATH or oci-bundle:PATH" },
 		{ "services: {a: {image: dir:r}}\nvolumes: {v: {driver: nfs}}\n",
 			"f.yaml:2:23: volumes.v: \"nfs\": volume drivers other than local are not built yet" },
 		{ "services: {a: {image: dir:r}}\nvolumes: {v: {name: ../x}}\n",
@@ -277,6 +284,36 @@ static void test_files(void **state)
 		assert_int_equal(load(p, "f.yaml", named, &c, &e), -EINVAL);
 		assert_string_equal(e.text, bad[i].want);
 	}
+}
+
+static void test_image_names(void **state)
+{
+	struct place *p = *state;
+	struct err e;
+	auto_(compose) struct compose_project *c = NULL, *again = NULL;
+	put(p, "a.yaml",
+		"x-berth-images: {web: 'dir:./web', 'docker.io/library/db:1': oci-bundle:/srv/db}\n"
+		"services: {a: {image: 'web:latest'}}\n");
+	put(p, "b.yaml", "x-berth-images: {web: 'dir:/srv/${X:-other}'}\nservices: {a: {image: db:1}}\n");
+	assert_int_equal(load(p, "a.yaml", named, &c, &e), 0);
+	assert_body(&c->services[0], "Image", "\"web:latest\"");
+	assert_int_equal(c->n_images, 2);
+	assert_string_equal(c->images[0].name, "web:latest");
+	char want[128];
+	(void)snprintf(want, sizeof(want), "dir:%s/web", p->dir);
+	assert_string_equal(c->images[0].source, want);
+	assert_string_equal(c->images[1].name, "db:1");
+	assert_string_equal(c->images[1].source, "oci-bundle:/srv/db");
+	compose_free(c);
+	assert_int_equal(load(p, "a.yaml b.yaml", named, &c, &e), 0);
+	assert_int_equal(c->n_images, 2);
+	assert_string_equal(c->images[0].source, "dir:/srv/other");
+	assert_body(&c->services[0], "Image", "\"db:1\"");
+	auto_(json) json_t *model = compose_to_json(c);
+	assert_int_equal(compose_from_json(model, &again, &e), 0);
+	assert_int_equal(again->n_images, 2);
+	assert_string_equal(again->images[0].name, "web:latest");
+	assert_string_equal(again->images[0].source, "dir:/srv/other");
 }
 
 static void test_project_name(void **state)
@@ -550,6 +587,7 @@ int main(void)
 		TEST(test_anchors),
 		TEST(test_variables),
 		TEST(test_files),
+		TEST(test_image_names),
 		TEST(test_project_name),
 		TEST(test_two_dependencies),
 		TEST(test_order),
