@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "image/config.h"
 #include "image/reference.h"
+#include "supervisor/events.h"
 #include "supervisor/images_file.h"
 #include "supervisor/rootfs.h"
 #include "supervisor/worker.h"
@@ -153,6 +154,36 @@ static int write_job(void *cookie, int out_fd, struct err *e)
 	return images_file_write(im->dirfd, im->next, e);
 }
 
+static bool has_image(json_t *table, const char *id)
+{
+	const char *name;
+	json_t *v;
+
+	json_object_foreach (table, name, v)
+		if (strcmp(json_string_value(json_object_get(v, "Id")), id) == 0)
+			return true;
+	return false;
+}
+
+static void announce(struct engine *en, json_t *before, json_t *now)
+{
+	const char *name;
+	json_t *v;
+
+	json_object_foreach (now, name, v)
+		if (!is_same_image(json_object_get(before, name), v))
+			events_emit_object(en, "image", "tag", json_string_value(json_object_get(v, "Id")),
+				"name", name, NULL);
+	json_object_foreach (before, name, v) {
+		const char *id = json_string_value(json_object_get(v, "Id"));
+		if (json_object_get(now, name))
+			continue;
+		events_emit_object(en, "image", "untag", id, "name", name, NULL);
+		if (!has_image(now, id))
+			events_emit_object(en, "image", "delete", id, "name", id, NULL);
+	}
+}
+
 static void written(void *cookie, int r, const struct err *e, const char *out, size_t len)
 {
 	struct images *im = cookie;
@@ -164,8 +195,9 @@ static void written(void *cookie, int r, const struct err *e, const char *out, s
 		log_error("images-not-written", "err=\"%s\" action=\"tell who asked\"", e->text);
 		json_decref(take_ptr(&im->next));
 	} else {
-		json_decref(im->table);
+		auto_(json) json_t *before = im->table;
 		im->table = take_ptr(&im->next);
+		announce(im->engine, before, im->table);
 	}
 	answer_all(im, r, e);
 	begin(im);

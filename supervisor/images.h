@@ -10,6 +10,8 @@
  * One worker at a time writes all changes that wait, as the store does: temporary file, fsync, rename, fsync of the directory. A change
  * holds when it is on the disk; until then, and after a failure, the table is the one before.
  *
+ * Events:  of type "image": tag and untag (name), delete when the last name of an image has gone. A death right behind the write
+ *          may take them along.
  * Owns:    records point into the table: they hold until the loop is returned to.
  * Errors:  -EINVAL: not a name, or what is named cannot be an image; -ENOENT: "No such image: X" and how to name one; else what
  *          kept the file from being written. A damaged file is renamed to images.json.damaged and named in the log; with one of

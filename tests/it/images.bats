@@ -67,6 +67,20 @@ status_of() { # status_of METHOD PATH: of the API's answer
 	refused 1 "No such image: web:latest" berth rmi web
 }
 
+@test "events" {
+	local since id
+	since=$(date +%s.%N)
+	tag "dir:$WEB" web
+	tag "dir:$WEB" web # says what it said
+	tag web web:2
+	id=$(berth_timed images -q --no-trunc web:2)
+	berth_timed rmi web:2 web > /dev/null
+	[ "$(berth_timed events --since "$since" --until "$(date +%s.%N)" -f type=image --format '{{.Action}} {{.Actor.Attributes.name}}' | tr '\n' ' ')" = \
+		"tag web:latest tag web:2 untag web:2 untag web:latest delete $id " ]
+	[ "$(berth_timed events --since "$since" --until "$(date +%s.%N)" -f type=image -f image=web:2 | wc -l)" -eq 2 ]
+	[ -z "$(berth_timed events --since "$since" --until "$(date +%s.%N)" -f type=container)" ]
+}
+
 @test "filters, formats, quiet" {
 	tag "dir:$WEB" web:1
 	tag "dir:$WEB" web:2
