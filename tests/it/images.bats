@@ -245,7 +245,12 @@ up() { berth_timed up -d -f "$SUITE_DIR/compose.yaml"; }
 	up
 	[ "$(berth_timed ps -q)" = "$id" ]
 	berth_timed down -f "$SUITE_DIR/compose.yaml"
-	echo "  back: { image: \"dir:$ROOT\", command: sleep 1000 }" >> "$SUITE_DIR/compose.yaml" # not made either
+	cat > "$SUITE_DIR/compose.yaml" <<-EOF
+		name: shop
+		services:
+		  back: { image: "dir:$ROOT", command: sleep 1000 } # not made either
+		  front: { image: "shop:1", depends_on: [back] }
+	EOF
 	refused 1 "service front: No such image: shop:1 (to give a root filesystem this name: berth image tag dir:PATH shop:1)" berth up -d -f "$SUITE_DIR/compose.yaml"
 	[ -z "$(berth_timed ps -aq)" ]
 }
