@@ -112,8 +112,8 @@ static int keep_image(json_t *doc, const struct config_image *image)
 {
 	if (!image->source || !image->id)
 		return 0;
-	/* The user's own, be it none, takes the place of the image's. */
-	bool own = !fields_is_empty(json_object_get(doc, "Healthcheck"));
+	/* A test of the user's own, be it none, takes the place of the image's. */
+	bool own = !fields_is_empty(json_object_get(json_object_get(doc, "Healthcheck"), "Test"));
 	return put(object_at(doc, "Berth"), "Image",
 		json_pack("{s:s, s:s, s:O*}", "Source", image->source, "Id", image->id, "Healthcheck",
 			own ? NULL : image->health));

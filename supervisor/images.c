@@ -98,6 +98,7 @@ int images_find(struct engine *en, const char *text, struct image_record *out, s
 {
 	struct reference ref;
 	char name[REFERENCE_MAX + 1];
+	struct err why;
 
 	if (find_name(en, text, out))
 		return 0;
@@ -106,8 +107,9 @@ int images_find(struct engine *en, const char *text, struct image_record *out, s
 		return r < 0 ? r : 0;
 	if (text_has_prefix(text, "sha256:"))
 		return err_say(e, ENOENT, "No such image: %s", text);
-	if ((r = reference_parse(text, &ref, e)) < 0)
-		return r;
+	if ((r = reference_parse(text, &ref, &why)) < 0)
+		return err_say(
+			e, -r, "%s (an image is dir:PATH, oci-bundle:PATH or the name of one)", why.text);
 	return err_say(e, ENOENT,
 		"No such image: %s (to give a root filesystem this name: berth image tag dir:PATH %s)",
 		reference_format(&ref, name), text);

@@ -170,6 +170,7 @@ status_of() { # status_of METHOD PATH: of the API's answer
 @test "what is wrong is said, and nothing is named" {
 	refused 125 "No such image: nosuch:latest (to give a root filesystem this name: berth image tag dir:PATH nosuch)" berth run --rm nosuch
 	refused 1 "image dir:$SUITE_DIR/none: $SUITE_DIR/none: No such file or directory" berth image tag "dir:$SUITE_DIR/none" web
+	refused 125 "invalid reference format: docker://x (an image is dir:PATH, oci-bundle:PATH or the name of one)" berth run --rm docker://x
 	refused 1 "invalid reference format: repository name (Web) must be lowercase" berth image tag "dir:$WEB" Web
 	refused 1 "invalid reference format" berth image tag "dir:$WEB" web:
 	refused 1 "dir:x would be read as a path" berth image tag "dir:$WEB" dir:x
@@ -267,6 +268,28 @@ up() { berth_timed up -d -f "$SUITE_DIR/compose.yaml"; }
 	[ -z "$(berth_timed ps -aq)" ]
 	sed -i 's/image: one/image: "dir :x"/' "$SUITE_DIR/compose.yaml"
 	refused 1 "compose.yaml:4:19: services.front.image: invalid reference format: dir :x" berth up -d -f "$SUITE_DIR/compose.yaml"
+}
+
+@test "compose: names of a file that the daemon starts with, written once" {
+	cat > "$SUITE_DIR/compose.yaml" <<-EOF
+		name: shop
+		x-berth-images: { "shop:1": "dir:./web" }
+		services:
+		  front: { image: "shop:1", command: ["exec sleep 1000"], restart: always, stop_grace_period: 100ms }
+	EOF
+	local before
+	stop_daemon
+	start_daemon -f "$SUITE_DIR/compose.yaml"
+	await_state shop-front-1 'running 0'
+	[ "$(source_of shop:1)" = "dir:$WEB" ]
+	before=$(stat -c '%i %y' "$SUITE_DIR/data/images.json")
+	stop_daemon
+	start_daemon -f "$SUITE_DIR/compose.yaml"
+	await_state shop-front-1 'running 0'
+	wait_until 10 eval '[ "$(grep -c event=compose-up "$SUITE_DIR/daemon.log")" -eq 2 ]'
+	[ "$(stat -c '%i %y' "$SUITE_DIR/data/images.json")" = "$before" ]
+	stop_daemon
+	start_daemon
 }
 
 # ---------------------------------------------------------------- docker's own client

@@ -569,6 +569,10 @@ static void image_by_its_configuration(void **state)
 	assert_int_equal(mount_at(own, "/v")->type, CONFIG_MOUNT_BIND);
 	assert_int_equal(own->n_mounts, 1);
 
+	auto_(config) struct config *rest = must_parse("{\"Image\":\"web\",\"Healthcheck\":{\"Retries\":5}}");
+	must_complete(rest, &image);
+	assert_true(rest->image_health); /* he changes how the image's is run */
+
 	auto_(json) json_t *nothing = NULL;
 	image_of("{}", a, &nothing, &image);
 	auto_(json) json_t *empty = config_image_to_json(&image);
