@@ -124,12 +124,12 @@ static const char *short_form(const char *name)
 	static const char *const domains[] = { "docker.io/", "index.docker.io/" };
 	static const char library[] = "library/";
 
-	for (size_t i = 0; i < ARRAY_LEN(domains); i++) {
-		if (!text_has_prefix(name, domains[i]))
-			continue;
-		name += strlen(domains[i]);
-		break;
-	}
+	/* Again and again, so that the short form of a short form is itself. */
+	for (size_t i = 0; i < ARRAY_LEN(domains); i++)
+		while (text_has_prefix(name, domains[i])) {
+			name += strlen(domains[i]);
+			i = 0;
+		}
 	return text_has_prefix(name, library) && !strchr(name + strlen(library), '/') ? name + strlen(library)
 										      : name;
 }

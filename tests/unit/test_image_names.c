@@ -36,6 +36,8 @@ static void test_names_and_their_short_forms(void **state)
 		{ "docker.io/library/web:1", "web", "1" },
 		{ "index.docker.io/library/web", "web", "latest" },
 		{ "docker.io/me/web", "me/web", "latest" },
+		{ "docker.io/index.docker.io/docker.io/web", "web", "latest" },
+		{ "library/library/web", "library/library/web", "latest" },
 		{ "library/me/web", "library/me/web", "latest" },
 		{ "me/web-a__b.c--d:T", "me/web-a__b.c--d", "T" },
 		{ "localhost/web", "localhost/web", "latest" },
