@@ -4,6 +4,7 @@
  *     berth daemon ARGS...    becomes the keeper (same process), which starts the next one
  *     berth supervise ARGS... the supervisor, started by the keeper
  *     berth launch-exec ...   the launcher of a container that joins a pid namespace, started by the supervisor
+ *     berth archive-work ...  the process that reads or writes the files of a container, started by the supervisor
  *     berth-oci ...           the OCI command line
  *     berth VERB ...          the client
  */
@@ -16,6 +17,7 @@
 
 #include "base/own.h"
 #include "cli/cli.h"
+#include "runtime/archive.h"
 #include "runtime/launch_exec.h"
 #include "supervisor/daemon.h"
 #include "supervisor/engine_options.h"
@@ -100,6 +102,7 @@ static const struct {
 } verbs[] = {
 	{ "supervise", supervise },
 	{ "launch-exec", launch_exec_main },
+	{ ARCHIVE_VERB, archive_main },
 };
 
 int main(int argc, char **argv)

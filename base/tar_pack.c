@@ -183,7 +183,7 @@ static void describe(struct packing *k, const struct stat *st, struct tar_entry 
 	};
 }
 
-static int pack_file(struct packing *k, int dirfd, const char *base, struct tar_entry *t)
+static int pack_file(struct packing *k, int dirfd, const char *base, const struct tar_entry *t)
 {
 	unsigned char value[CAP_MAX];
 	struct stat st;
@@ -195,20 +195,21 @@ static int pack_file(struct packing *k, int dirfd, const char *base, struct tar_
 		return fail(k, errno, "open");
 	if (!S_ISREG(st.st_mode))
 		return 0; /* it was, a moment ago */
-	t->type = TAR_FILE;
-	t->size = st.st_size;
+	struct tar_entry file = *t;
+	file.type = TAR_FILE;
+	file.size = st.st_size;
 	ssize_t len = fgetxattr(fd, CAPABILITY, value, sizeof(value));
 	struct tar_xattr x = { (char[]){ CAPABILITY }, (char *)value, 0 };
 	if (len > 0) {
 		x.len = plain_capability(value, (size_t)len);
-		t->xattrs = &x;
-		t->n_xattrs = 1;
+		file.xattrs = &x;
+		file.n_xattrs = 1;
 	}
-	int r = put_header(k, t);
+	int r = put_header(k, &file);
 	return r < 0 ? r : put_contents(k, fd, st.st_size);
 }
 
-static int pack_symlink(struct packing *k, int dirfd, const char *base, struct tar_entry *t)
+static int pack_symlink(struct packing *k, int dirfd, const char *base, const struct tar_entry *t)
 {
 	char target[PATH_MAX];
 	ssize_t len = readlinkat(dirfd, base, target, sizeof(target) - 1);
@@ -216,9 +217,10 @@ static int pack_symlink(struct packing *k, int dirfd, const char *base, struct t
 	if (len < 0)
 		return errno == ENOENT || errno == EINVAL ? 0 : fail(k, errno, "read link");
 	target[len] = '\0';
-	t->type = TAR_SYMLINK;
-	t->link = target;
-	return put_header(k, t);
+	struct tar_entry link = *t;
+	link.type = TAR_SYMLINK;
+	link.link = target;
+	return put_header(k, &link);
 }
 
 static int pack_other(

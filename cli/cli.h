@@ -92,6 +92,8 @@ int verb_version(const struct cli *cli, const struct args *o);
 int verb_up(const struct cli *cli, const struct args *o);
 int verb_down(const struct cli *cli, const struct args *o);
 int verb_config(const struct cli *cli, const struct args *o);
+int verb_cp(const struct cli *cli, const struct args *o);
+int verb_export(const struct cli *cli, const struct args *o);
 int verb_upgrade(const struct cli *cli, const struct args *o);
 int verb_reload(const struct cli *cli, const struct args *o);
 int verb_completion(const struct cli *cli, const struct args *o);
@@ -122,6 +124,8 @@ const struct option_def *up_options(void);
 const struct option_def *down_options(void);
 const struct option_def *config_options(void);
 const struct option_def *check_options(void);
+const struct option_def *cp_options(void);
+const struct option_def *export_options(void);
 const struct option_def *upgrade_options(void);
 
 #endif

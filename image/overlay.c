@@ -87,14 +87,17 @@ static int mount_tmpfs(uint64_t bytes, struct err *e)
 	return r < 0 ? fs_error(fs, -r, "mount tmpfs", e) : finish_context(fs, "tmpfs", e);
 }
 
-static int mount_layers(int lower, int upper, int work, struct err *e)
+static int mount_layers(int lower, int middle, int upper, int work, struct err *e)
 {
+	char lowers[80];
+
 	static const char *const options[][2] = { { "redirect_dir", "nofollow" }, { "metacopy", "off" },
 		{ "index", "off" } };
 	auto_close int fs = open_context("overlay", e);
 	if (fs < 0)
 		return fs;
-	int r = set_option_path(fs, "lowerdir", lower);
+	(void)snprintf(lowers, sizeof(lowers), "/proc/self/fd/%d:/proc/self/fd/%d", middle, lower);
+	int r = middle < 0 ? set_option_path(fs, "lowerdir", lower) : set_option(fs, "lowerdir", lowers);
 	if (r == 0)
 		r = set_option_path(fs, "upperdir", upper);
 	if (r == 0)
@@ -119,8 +122,9 @@ static int map_ids(int mnt, int userns_fd, unsigned flags, const char *path, str
 /* ---- layers */
 
 struct layers {
-	int lower; /* the directory, or a detached mount of it with its ids mapped */
-	int tmpfs; /* a detached mount, -1 none */
+	int lower;  /* the directory, or a detached mount of it with its ids mapped */
+	int middle; /* -1 none */
+	int tmpfs;  /* a detached mount, -1 none */
 	int upper, work;
 	bool lower_is_mount;
 };
@@ -128,6 +132,7 @@ struct layers {
 static void layers_done(struct layers *l)
 {
 	own_close(&l->lower);
+	own_close(&l->middle);
 	own_close(&l->tmpfs);
 	own_close(&l->upper);
 	own_close(&l->work);
@@ -136,6 +141,8 @@ OWN_DEFINE(layers, struct layers, layers_done)
 
 static int open_lower(const struct overlay_args *a, struct layers *l, struct err *e)
 {
+	if (a->middle && (l->middle = open(a->middle, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return err_set(e, errno, "open layer %s", a->middle);
 	if (a->userns_fd < 0) {
 		l->lower = open(a->lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		return l->lower < 0 ? err_set(e, errno, "open root filesystem %s", a->lower) : 0;
@@ -205,7 +212,7 @@ static int open_upper(const struct overlay_args *a, struct layers *l, struct err
 		upper = "upper";
 		work = "work";
 	}
-	l->upper = open_layer(dirfd, upper, l->lower, e);
+	l->upper = open_layer(dirfd, upper, l->middle >= 0 ? l->middle : l->lower, e);
 	if (l->upper < 0)
 		return l->upper;
 	int r = check_upper_fd(l->upper, upper, e);
@@ -236,6 +243,8 @@ static int mount_attached(const struct overlay_args *a, struct layers *l, struct
 	int r = 0;
 	if (!l->lower_is_mount)
 		r = reopen(&l->lower, a->lower, e);
+	if (r == 0 && l->middle >= 0)
+		r = reopen(&l->middle, a->middle, e);
 	if (r == 0 && l->tmpfs < 0)
 		r = reopen(&l->upper, a->upper_dir, e);
 	if (r == 0 && l->tmpfs < 0)
@@ -245,7 +254,7 @@ static int mount_attached(const struct overlay_args *a, struct layers *l, struct
 		if (trees[i] >= 0 &&
 			move_mount(trees[i], "", AT_FDCWD, a->lower, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 			r = err_set(e, errno, "attach a layer");
-	return r < 0 ? r : mount_layers(l->lower, l->upper, l->work, e);
+	return r < 0 ? r : mount_layers(l->lower, l->middle, l->upper, l->work, e);
 }
 
 static void child_main(const struct overlay_args *a, struct layers *l, int sock)
@@ -292,13 +301,13 @@ static int mount_in_child(const struct overlay_args *a, struct layers *l, struct
 
 int overlay_mount(const struct overlay_args *a, struct err *e)
 {
-	auto_(layers) struct layers l = { -1, -1, -1, -1, false };
+	auto_(layers) struct layers l = { -1, -1, -1, -1, -1, false };
 	int r = open_lower(a, &l, e);
 	if (r == 0)
 		r = open_upper(a, &l, e);
 	if (r < 0)
 		return r;
-	r = mount_layers(l.lower, l.upper, l.work, e);
+	r = mount_layers(l.lower, l.middle, l.upper, l.work, e);
 	if (r == -EINVAL && (l.lower_is_mount || l.tmpfs >= 0))
 		r = mount_in_child(a, &l, e);
 	return r < 0 ? err_wrap(e, r, "root above %s", a->lower) : r;

@@ -25,6 +25,8 @@
 
 struct overlay_args {
 	const char *lower; /* the root filesystem's directory */
+	/* Another one above it, read-only too: the writable layer of a container that is only looked at. NULL: none. */
+	const char *middle;
 	/* Both on one filesystem, made when missing (their parent must exist); a new upper takes over the owner and mode of
 	 * the lower's directory, for its own are what / shows. NULL: a tmpfs, which ends with the mount. */
 	const char *upper_dir, *work_dir;

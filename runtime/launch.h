@@ -42,6 +42,8 @@ void launch_env_free(struct launch_env *env);
 /* Payloads get this soft RLIMIT_NOFILE back (unless their spec has one): what was in force before ours was raised. Without
  * the call it is the one of launch_env_open(). */
 void launch_env_set_nofile(struct launch_env *env, uint64_t soft);
+/* The small mount namespace, to be copied (setns, unshare) by whoever needs one with nothing of the host's; stays env's. */
+int launch_env_mntns(const struct launch_env *env);
 
 struct launch_args {
 	const struct launch_env *env;

@@ -330,6 +330,11 @@ void launch_env_set_nofile(struct launch_env *env, uint64_t soft)
 	env->nofile_soft = soft;
 }
 
+int launch_env_mntns(const struct launch_env *env)
+{
+	return env->mntns_fd;
+}
+
 void launch_env_free(struct launch_env *env)
 {
 	if (!env)

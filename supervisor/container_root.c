@@ -1,9 +1,11 @@
 #include "supervisor/container_root.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,6 +20,8 @@
 #include "supervisor/container_volumes.h"
 #include "supervisor/spec_build.h"
 
+#define LAYER_POLL_MS 10
+#define LAYER_WAIT_MS 8000 /* below the deadline of a start's phase */
 char *container_layer_path(const struct container *c)
 {
 	char *path = NULL;
@@ -97,9 +101,51 @@ static int open_userns(const struct config *c, struct err *e)
 	return fd;
 }
 
+/* The lock is not kept: while a start is under way, or the container runs, nobody else asks for it. */
+static int wait_for_layer(const struct container_root *r, struct err *e)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/containers/%s", r->c->engine->options.data_root, r->c->id);
+	auto_close int dirfd = n < (int)sizeof(path) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (dirfd < 0)
+		return err_set(e, errno, "open layer of %.12s", r->c->id);
+	for (int ms = 0; flock(dirfd, LOCK_EX | LOCK_NB) < 0; ms += LAYER_POLL_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_set(e, errno, "lock layer of %.12s", r->c->id);
+		if (ms >= LAYER_WAIT_MS)
+			return err_say(e, EBUSY, "files are being copied into container %.12s", r->c->id);
+		(void)usleep(LAYER_POLL_MS * 1000);
+	}
+	return 0;
+}
+
 int container_root_make(void *cookie, struct err *e)
 {
 	const struct container_root *r = cookie;
+	const struct config *c = r->c->config;
+	auto_close int userns = -1;
+	int x = r->upper && !r->locked ? wait_for_layer(r, e) : 0;
+
+	if (x < 0)
+		return x;
+	if (c->n_uid_maps && (userns = open_userns(c, e)) < 0)
+		return userns;
+	if (c->root == CONFIG_ROOT_SHARED)
+		return overlay_mount_shared(r->image.source.root, c->readonly_rootfs, userns, e);
+	struct overlay_args args = {
+		.lower = r->image.source.root,
+		.upper_dir = r->upper,
+		.work_dir = r->work,
+		.userns_fd = userns,
+	};
+	return overlay_mount(&args, e);
+}
+
+#define SCRATCH_BYTES (16 << 20) /* mount points */
+
+int container_root_view(const struct container_root *r, struct err *e)
+{
 	const struct config *c = r->c->config;
 	auto_close int userns = -1;
 
@@ -109,8 +155,8 @@ int container_root_make(void *cookie, struct err *e)
 		return overlay_mount_shared(r->image.source.root, c->readonly_rootfs, userns, e);
 	struct overlay_args args = {
 		.lower = r->image.source.root,
-		.upper_dir = r->upper,
-		.work_dir = r->work,
+		.middle = r->upper && access(r->upper, F_OK) == 0 ? r->upper : NULL,
+		.tmpfs_bytes = SCRATCH_BYTES,
 		.userns_fd = userns,
 	};
 	return overlay_mount(&args, e);

@@ -14,8 +14,6 @@ static const struct {
 	{ "POST", "/auth", "registries" },
 	{ "POST", "/session", "image builds" },
 	{ "GET", "/containers/*/changes", "changes of a container's files" },
-	{ "GET", "/containers/*/export", "exports" },
-	{ "GET HEAD PUT", "/containers/*/archive", "copying files to and from a container" },
 	{ "GET", "/containers/*/attach/ws", "attach by WebSocket" },
 	{ "POST", "/commit", "commits" },
 	{ "POST", "/build", "image builds" },

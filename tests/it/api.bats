@@ -20,7 +20,7 @@ call() {
 	local one
 	for one in "GET /v1.41/networks" "POST /images/create?fromImage=x" "GET /images/a/b:c/get" "GET /images/get" \
 		"POST /images/a/b/push" "GET /images/x/history" "GET /networks" "POST /networks/create" \
-		"GET /containers/x/archive?path=/" \
+		"GET /containers/x/attach/ws" \
 		"POST /commit" "POST /build" "GET /plugins" "POST /swarm/init" "GET /services" "POST /auth"; do
 		run call $one
 		[ "${lines[0]}" = 501 ] || { echo "$one: $output"; return 1; }

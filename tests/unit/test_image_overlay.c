@@ -86,7 +86,7 @@ static struct overlay_args with_dirs(const char *name)
 {
 	char work[128];
 	(void)snprintf(work, sizeof(work), "%s.work", name);
-	return (struct overlay_args){ below("/lower"), below(name), below(work), 0, -1 };
+	return (struct overlay_args){ below("/lower"), NULL, below(name), below(work), 0, -1 };
 }
 
 static int must_mount(const struct overlay_args *a)
@@ -145,13 +145,33 @@ static void test_any_byte_in_a_path(void **state)
 	(void)snprintf(upper, sizeof(upper), "%s/u,:\\x", below(odd));
 	(void)snprintf(work, sizeof(work), "%s/w,:\\x", below(odd));
 	assert_int_equal(mkdir(lower, 0755), 0);
-	struct overlay_args a = { lower, upper, work, 0, -1 };
+	struct overlay_args a = { lower, NULL, upper, work, 0, -1 };
 	auto_close int root = must_mount(&a);
 	put(root, "file", "x");
 	strcat(upper, "/file");
 	assert_int_equal(access(upper, F_OK), 0);
 	strcat(lower, "/file");
 	assert_int_equal(access(lower, F_OK), -1);
+}
+
+static void test_a_view_changes_nothing(void **state)
+{
+	(void)state;
+	struct overlay_args a = with_dirs("/viewed");
+	auto_close int root = must_mount(&a);
+	put(root, "etc/motd", "from the container");
+	assert_int_equal(unlinkat(root, "secret/key", 0), 0);
+	struct overlay_args v = {
+		.lower = below("/lower"), .middle = below("/viewed"), .tmpfs_bytes = 1 << 20, .userns_fd = -1
+	};
+	auto_close int view = must_mount(&v);
+	expect(view, "etc/motd", "from the container");
+	assert_false(exists(view, "secret/key"));
+	assert_int_equal(mkdirat(view, "point", 0755), 0);
+	assert_false(exists(root, "point"));
+	/* The one that is looked at goes on. */
+	put(root, "etc/issue", "still writable");
+	expect(root, "etc/issue", "still writable");
 }
 
 static void test_redirects_are_not_followed(void **state)
@@ -193,7 +213,7 @@ static void test_refused_uppers(void **state)
 	(void)state;
 	assert_int_equal(mkdir(below("/ram"), 0755), 0);
 	assert_int_equal(mount("test", below("/ram"), "ramfs", 0, NULL), 0);
-	struct overlay_args a = { below("/lower"), below("/ram/u"), below("/ram/w"), 0, -1 };
+	struct overlay_args a = { below("/lower"), NULL, below("/ram/u"), below("/ram/w"), 0, -1 };
 	assert_int_equal(overlay_mount(&a, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "it is on ramfs"));
 	assert_non_null(strstr(e.text, "x-berth.upper: tmpfs"));
@@ -217,7 +237,7 @@ static void test_refused_uppers(void **state)
 	/* Upper and work on two filesystems: in the kernel's words. */
 	assert_int_equal(mkdir(below("/second"), 0755), 0);
 	assert_int_equal(mount("test", below("/second"), "tmpfs", 0, NULL), 0);
-	a = (struct overlay_args){ below("/lower"), below("/third"), below("/second/w"), 0, -1 };
+	a = (struct overlay_args){ below("/lower"), NULL, below("/third"), below("/second/w"), 0, -1 };
 	assert_int_equal(overlay_mount(&a, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "mount overlay"));
 	(void)umount2(below("/ovl"), MNT_DETACH);
@@ -363,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lower_is_unchanged),
 		cmocka_unit_test(test_any_byte_in_a_path),
+		cmocka_unit_test(test_a_view_changes_nothing),
 		cmocka_unit_test(test_redirects_are_not_followed),
 		cmocka_unit_test(test_tmpfs_upper),
 		cmocka_unit_test(test_refused_uppers),

@@ -251,8 +251,8 @@ static void one_block(struct buf *b, char type, const char *name, size_t size)
 static void what_is_wrong_is_refused(void **state)
 {
 	(void)state;
-	static const char *const pax[] = { "99999999999999999999 path=x\n", "12 path=x\n",
-		"11 nokey x\n", "0 =\n", "-1 path=x\n", "24 GNU.sparse.major=1\n1 ", "10 uid=-1\n",
+	static const char *const pax[] = { "99999999999999999999 path=x\n", "12 path=x\n", "11 nokey x\n",
+		"0 =\n", "-1 path=x\n", "24 GNU.sparse.major=1\n1 ", "10 uid=-1\n",
 		"20 size=9999999999999999999999\n", "7 =xyz\n" };
 	auto_(buf) struct buf b = { 0 };
 
