@@ -54,6 +54,8 @@ static const struct verb verbs[] = {
 		verb_events, NULL },
 	{ "cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n        berth cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
 		"Copy files between a container and here", cp_options, false, 2, 2, 125, verb_cp, NULL },
+	{ "diff", "CONTAINER", "Print what a container has changed in its root filesystem", plain_options,
+		false, 1, 1, 125, verb_diff, NULL },
 	{ "export", "[OPTIONS] CONTAINER", "Print a container's files as a tar archive", export_options,
 		false, 1, 1, 125, verb_export, NULL },
 	{ "inspect", "[OPTIONS] NAME [NAME...]", "Print all that is known of containers and images",

@@ -93,6 +93,7 @@ int verb_up(const struct cli *cli, const struct args *o);
 int verb_down(const struct cli *cli, const struct args *o);
 int verb_config(const struct cli *cli, const struct args *o);
 int verb_cp(const struct cli *cli, const struct args *o);
+int verb_diff(const struct cli *cli, const struct args *o);
 int verb_export(const struct cli *cli, const struct args *o);
 int verb_upgrade(const struct cli *cli, const struct args *o);
 int verb_reload(const struct cli *cli, const struct args *o);

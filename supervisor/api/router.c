@@ -14,7 +14,8 @@
 static const struct api_routes *const tables[] = { &api_system_routes, &api_container_routes,
 	&api_lifecycle_routes, &api_stream_routes, &api_exec_routes, &api_project_routes, &api_event_routes,
 	&api_upgrade_routes, &api_top_routes, &api_stats_routes, &api_libcontainerd_routes,
-	&api_volume_routes, &api_prune_routes, &api_df_routes, &api_image_routes, &api_archive_routes };
+	&api_volume_routes, &api_prune_routes, &api_df_routes, &api_image_routes, &api_archive_routes,
+	&api_changes_routes };
 
 int api_status(int code)
 {

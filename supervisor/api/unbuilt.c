@@ -13,7 +13,6 @@ static const struct {
 } table[] = {
 	{ "POST", "/auth", "registries" },
 	{ "POST", "/session", "image builds" },
-	{ "GET", "/containers/*/changes", "changes of a container's files" },
 	{ "GET", "/containers/*/attach/ws", "attach by WebSocket" },
 	{ "POST", "/commit", "commits" },
 	{ "POST", "/build", "image builds" },

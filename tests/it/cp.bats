@@ -333,3 +333,36 @@ no_workers() { ! worker > /dev/null; }
 	run -1 script -qec "timeout 20 berth export box" /dev/null
 	[[ "$output" == *"cowardly refusing to save to a terminal"* ]]
 }
+
+@test "diff: what was added, changed and deleted, running or not" {
+	sleeper box -v data:/data --tmpfs /scratch
+	[ "$(timeout 20 berth diff box)" = "A /data
+A /scratch" ]
+	in_ box sh -c 'echo x > /root/new; echo more >> /etc/group; rm /etc/passwd; mkdir -p /var/lib/a/b; echo v > /data/v; echo t > /scratch/t'
+	cat > "$W/want" <<-EOF
+		A /data
+		C /etc
+		C /etc/group
+		D /etc/passwd
+		C /root
+		A /root/new
+		A /scratch
+		C /var/lib
+		A /var/lib/a
+		A /var/lib/a/b
+	EOF
+	timeout 20 berth diff box | diff "$W/want" -
+	berth stop -t 2 box > /dev/null
+	timeout 20 berth diff box | diff "$W/want" -
+	run -1 timeout 20 berth diff nobody
+	[ "$output" = "Error response from daemon: No such container: nobody" ]
+	timeout 30 berth create --name fresh "dir:$ROOT" true > /dev/null 2>&1
+	[ -z "$(timeout 20 berth diff fresh)" ]
+	# A directory that was removed and made again hides the one below.
+	berth start box > /dev/null
+	in_ box sh -c 'rm -r /bin/arch /var; mkdir -p /var/lib; echo 1 > /var/one'
+	timeout 20 berth diff box > "$W/list"
+	grep -qx 'D /bin/arch' "$W/list"
+	grep -qx 'C /var' "$W/list"
+	grep -qx 'A /var/one' "$W/list"
+}

@@ -215,3 +215,31 @@ each() { # each COMMAND...: with $docker as every client
 	}
 	each check
 }
+
+@test "cp in both directions, as a tar stream too, export and diff" {
+	check() {
+		local dir=$SUITE_DIR/cp
+		rm -rf "$dir" && mkdir -p "$dir/d/sub"
+		echo one > "$dir/d/one"
+		echo two > "$dir/d/sub/two"
+		ln -s one "$dir/d/link"
+		timeout 20 "$docker" cp "$dir/d" box:/root/made
+		timeout 20 "$docker" cp "$dir/d/one" box:/root/made/sub
+		timeout 20 "$docker" cp -L "$dir/d/link" box:/root/followed
+		[ "$("$docker" exec box cat /root/made/sub/one /root/made/sub/two /root/followed | tr '\n' ' ')" = "one two one " ]
+		timeout 20 "$docker" cp box:/root/made "$dir/back"
+		timeout 20 "$docker" exec box rm /root/made/sub/one
+		rm "$dir/back/sub/one"
+		diff -r "$dir/d" "$dir/back"
+		timeout 20 "$docker" cp box:/root/made/link - | tar t | grep -qx link
+		tar -C "$dir" -c d | timeout 20 "$docker" cp - box:/tmp
+		timeout 20 "$docker" export box > "$dir/all.tar"
+		tar tf "$dir/all.tar" | grep -qx root/made/sub/two
+		"$docker" diff box | grep -qx 'A /root/made'
+		run timeout 20 "$docker" cp box:/nowhere "$dir/x"
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"Could not find the file /nowhere in container"* ]]
+		"$docker" exec box rm -r /root/made /root/followed /tmp/d
+	}
+	each check
+}
