@@ -323,8 +323,12 @@ static int unpack_entry(struct unpacking *k, const struct tar_entry *t)
 		[TAR_FIFO - '0'] = unpack_node,
 	};
 	const char *base;
+	uid_t uid;
+	gid_t gid;
 	int r = resolve_name(k, t->name, k->path);
 
+	if (r == 0 && !k->u->no_owner)
+		r = owner(k, t, &uid, &gid); /* before anything is taken away for it */
 	if (r < 0)
 		return r;
 	auto_close int dirfd = open_parent(k, k->path, &base);

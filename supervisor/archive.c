@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "supervisor/archive_root.h"
 #include "supervisor/config.h"
+#include "supervisor/decompress.h"
 #include "supervisor/worker.h"
 
 #define PIPE_BYTES (256 * 1024)
@@ -245,8 +246,17 @@ static int work(void *cookie, int out_fd, struct err *e)
 	};
 	(void)out_fd;
 
+	struct decompress d = { .fd = -1 };
+
 	int r = archive_root_fill(&job->root, &a, e);
-	return r < 0 ? r : archive_run(&a, e);
+	if (r == 0 && job->op == ARCHIVE_PUT)
+		r = decompress_begin(job->theirs, &d, e);
+	if (r < 0)
+		return r;
+	if (d.fd >= 0)
+		a.data_fd = d.fd;
+	r = archive_run(&a, e);
+	return decompress_end(&d, r, e);
 }
 
 static int open_pipe(struct archive_job *job, struct err *e)

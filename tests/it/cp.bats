@@ -133,6 +133,23 @@ no_workers() { ! worker > /dev/null; }
 	done
 }
 
+@test "a compressed archive, by whatever of gzip, bzip2, xz and zstd this host has" {
+	sleeper box
+	echo packed > "$W/f"
+	for how in gzip bzip2 xz zstd; do
+		command -v $how > /dev/null || continue
+		tar -C "$W" -c f | $how -c > "$W/packed"
+		[ "$(put box /root < "$W/packed")" = 200 ]
+		[ "$(in_ box cat /root/f)" = packed ]
+		in_ box rm /root/f
+		truncate -s -5 "$W/packed"
+		[ "$(put box /root < "$W/packed")" = 400 ]
+		grep -q "the archive" "$W/answer"
+		in_ box rm -f /root/f
+	done
+	[ "$(put box /root < /dev/null)" = 200 ]
+}
+
 @test "archives that want out of the root" {
 	sleeper box
 	echo whole > "$W/victim"
@@ -249,6 +266,50 @@ no_workers() { ! worker > /dev/null; }
 	cp_ "$W/v" box:/data/again
 }
 
+@test "a container with a user namespace: its ids in the archive, the host's on the disk" {
+	local maps='[{"ContainerID":0,"HostID":100000,"Size":65536}]'
+	curl -sf --max-time 20 --unix-socket "$S" -H 'Content-Type: application/json' -o /dev/null "http://x/containers/create?name=box" -d "{
+		\"Image\":\"dir:$ROOT\", \"Cmd\":[\"sh\",\"-c\",\"while :; do sleep 0.2; done\"], \"HostConfig\":{\"Tmpfs\":{\"/scratch\":\"\"}},
+		\"Berth\":{\"UserMaps\":{\"Uid\":$maps,\"Gid\":$maps}}}"
+	echo v > "$W/v"
+	chown 1000:1000 "$W/v"
+	cp_ "$W/v" box:/root/early
+	berth start box > /dev/null
+	cp_ "$W/v" box:/root/late
+	tar -C "$W" -c --transform 's,^,deep/er/,' v | cp_ - box:/scratch
+	[ "$(in_ box stat -c %u:%g /root/early /root/late /scratch/deep/er/v /scratch/deep | tr '\n' ' ')" = "1000:1000 1000:1000 1000:1000 0:0 " ]
+	[ "$(cp_ box:/root - | tar tv --numeric-owner | awk '{ print $2 }' | sort -u | tr '\n' ' ')" = "0/0 1000/1000 " ]
+	chown 70000 "$W/v"
+	run -1 cp_ "$W/v" box:/root/late
+	[[ "$output" == *"is nobody in the container"* ]]
+	[ "$(in_ box cat /root/late)" = v ]
+}
+
+@test "a removal does not wait for a copy that stands still" {
+	sleeper box
+	mkfifo "$W/never"
+	timeout 60 berth cp -q - box:/tmp < "$W/never" &
+	local client=$!
+	exec 5> "$W/never"
+	tar -C "$ROOT" -c etc | head -c 600 >&5
+	wait_until 5 worker
+	timeout 20 berth rm -f box > /dev/null
+	timeout 30 berth create --name box "dir:$ROOT" true > /dev/null 2>&1
+	exec 5>&-
+	wait $client || true
+	wait_until 5 no_workers
+	timeout 60 berth cp -q - box:/tmp < "$W/never" &
+	client=$!
+	exec 5> "$W/never"
+	tar -C "$ROOT" -c etc | head -c 600 >&5
+	wait_until 5 worker
+	timeout 20 berth rm -f box > /dev/null
+	exec 5>&-
+	wait $client || true
+	wait_until 5 no_workers
+	wait_until 10 sh -c '[ -z "$(find "$SUITE_DIR/data/trash" "$SUITE_DIR/data/containers" -mindepth 1)" ]'
+}
+
 @test "-a gives the files to the container's user" {
 	echo v > "$W/v"
 	sleeper box -u alice
@@ -279,6 +340,7 @@ no_workers() { ! worker > /dev/null; }
 	mkfifo "$W/never"
 	timeout 60 berth cp -q - box:/tmp < "$W/never" &
 	exec 5> "$W/never"
+	tar -C "$ROOT" -c etc | head -c 600 >&5
 	wait_until 5 worker
 	sleep 0.2
 	pid=$(worker)
