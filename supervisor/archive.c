@@ -92,6 +92,28 @@ static void translate(struct archive_job *job, const struct err *e)
 	job->r = -job->e.code;
 }
 
+static int open_pipe(struct archive_job *job, struct err *e);
+
+/* The container ended before it was entered, a restart's first half say: see what it is now. Nothing was read from it, nor
+ * taken of what was fed. */
+static bool looks_again(struct archive_job *job, int r)
+{
+	struct err e;
+
+	if (r != -ESRCH || !job->ops || job->stat_len || clock_mono_ns() >= job->until_ns)
+		return false;
+	if (job->op != ARCHIVE_PUT) {
+		engine_event_free(&job->readable);
+		own_close(&job->ours);
+		job->eof = false;
+		if (open_pipe(job, &e) < 0)
+			return false;
+	}
+	archive_root_done(&job->root);
+	engine_timer_arm(job->settle, SETTLE_NS);
+	return true;
+}
+
 static void worked(void *cookie, int r, const struct err *e, const char *out, size_t len)
 {
 	struct archive_job *job = cookie;
@@ -99,6 +121,8 @@ static void worked(void *cookie, int r, const struct err *e, const char *out, si
 	(void)len;
 
 	job->worker = NULL;
+	if (looks_again(job, r))
+		return;
 	job->answered = true;
 	if (r < 0)
 		translate(job, e);
@@ -256,6 +280,8 @@ static int work(void *cookie, int out_fd, struct err *e)
 	if (d.fd >= 0)
 		a.data_fd = d.fd;
 	r = archive_run(&a, e);
+	if (r == -ESRCH && d.fd >= 0) /* what has been decompressed is gone */
+		r = err_say(e, EBUSY, "the container has just ended");
 	return decompress_end(&d, r, e);
 }
 
@@ -306,7 +332,8 @@ static int begin(struct archive_job *job, struct container *c, struct err *e)
 		.n_keep_fds = n };
 	if ((r = worker_start(job->en->workers, &w, &job->worker, e)) < 0)
 		return r;
-	own_close(&job->theirs);
+	if (job->op != ARCHIVE_PUT) /* what was fed is not lost before the end */
+		own_close(&job->theirs);
 	own_close(&job->root.lock_fd);
 	return 0;
 }

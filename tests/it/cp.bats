@@ -285,6 +285,19 @@ no_workers() { ! worker > /dev/null; }
 	[ "$(in_ box cat /root/late)" = v ]
 }
 
+@test "a copy during restarts finds the container as it is then" {
+	echo v > "$W/v"
+	sleeper box
+	for i in 1 2 3 4 5 6; do
+		timeout 30 berth restart -t 0 box > /dev/null &
+		cp_ "$W/v" "box:/root/$i"
+		cp_ "box:/root/$i" "$W/back$i"
+		wait
+	done
+	[ "$(in_ box ls /root | wc -l)" = 6 ]
+	[ "$(cat "$W"/back* | wc -l)" = 6 ]
+}
+
 @test "a removal does not wait for a copy that stands still" {
 	sleeper box
 	mkfifo "$W/never"
