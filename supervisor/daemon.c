@@ -476,6 +476,7 @@ static void daemon_done(struct daemon *d)
 	upgrade_done(d->engine);
 	if (d->engine)
 		reload_free(d->engine->reload);
+	trim_free(d->trim);
 	crash_disarm();
 	engine_free(d->engine);
 	own_close(&d->data_lock_fd);
