@@ -26,6 +26,25 @@ static uint32_t host_id(const struct spec_id_map *maps, size_t n, uint32_t id)
 	return id;
 }
 
+static bool is_there(int dirfd, const char *name, const struct buf *text)
+{
+	auto_(buf) struct buf there = { 0 };
+	return io_read_file(dirfd, name, text->len, &there, NULL) == 0 && there.len == text->len &&
+		memcmp(there.data ? there.data : "", text->data ? text->data : "", text->len) == 0;
+}
+
+static int set_status(const struct config *c, const struct config_file *f, int fd)
+{
+	uint32_t uid = host_id(c->uid_maps, c->n_uid_maps, f->uid),
+		 gid = host_id(c->gid_maps, c->n_gid_maps, f->gid);
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid == uid && st.st_gid == gid && (st.st_mode & 07777) == f->mode)
+		return 0;
+	return fchown(fd, uid, gid) < 0 || fchmod(fd, f->mode) < 0 ? -errno : 0;
+}
+
 static int write_one(
 	const struct config *c, const struct config_file *f, int dirfd, const char *name, struct err *e)
 {
@@ -35,16 +54,13 @@ static int write_one(
 	if (r < 0)
 		return f->source ? err_wrap(e, r, "file for %s", f->target)
 				 : err_set(e, ENOMEM, "file for %s", f->target);
-	r = io_replace_file(dirfd, name, text.data ? text.data : "", text.len, 0600, false, e);
+	if (!is_there(dirfd, name, &text)) /* a restart by policy writes nothing */
+		r = io_replace_file(dirfd, name, text.data ? text.data : "", text.len, 0600, false, e);
 	if (r < 0)
 		return r;
 	auto_close int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 ||
-		fchown(fd, host_id(c->uid_maps, c->n_uid_maps, f->uid),
-			host_id(c->gid_maps, c->n_gid_maps, f->gid)) < 0 ||
-		fchmod(fd, f->mode) < 0)
-		return err_set(e, errno, "owner and mode of the file for %s", f->target);
-	return 0;
+	r = fd < 0 ? -errno : set_status(c, f, fd);
+	return r < 0 ? err_set(e, -r, "owner and mode of the file for %s", f->target) : 0;
 }
 
 int container_configs_write(const struct container *c, struct err *e)

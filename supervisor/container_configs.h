@@ -1,6 +1,7 @@
 /*
  * container_configs - the files that a create body brings along (compose's configs and secrets that are more than a bind):
  * written for each start to <data-root>/containers/ID/configs/N, with their owner and mode, and bound read-only by the spec.
+ * What is there already is not written again.
  *
  * Owns:    nothing; the directory goes with the container's.
  * Errors:  -ENOENT and the like: a source cannot be read; -EFBIG: it is above CONTAINER_CONFIG_MAX.

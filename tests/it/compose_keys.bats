@@ -83,6 +83,10 @@ down() {
 	[ "$(berth exec files-web-1 cat /run/secrets/key)" = key ] # a copy: with an owner of its own
 	timeout $((20 * SLOW)) berth restart files-web-1
 	[ "$(berth exec files-web-1 cat /run/secrets/key)" = "new key" ]
+	local written
+	written=$(stat -c '%i %z' "$SUITE_DIR"/data/containers/*/configs/*)
+	timeout $((20 * SLOW)) berth restart files-web-1 # nothing new: nothing is written
+	[ "$(stat -c '%i %z' "$SUITE_DIR"/data/containers/*/configs/*)" = "$written" ]
 
 	TOKEN=another up
 	[ "$(berth exec files-web-1 cat /run/secrets/token)" = another ]
