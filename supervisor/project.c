@@ -108,6 +108,8 @@ static void carry_out(struct project_job *j)
 	/* What is about to go needs no advice. */
 	for (char **w = j->project->warnings; *w && j->verb != PROJECT_DOWN; w++)
 		j->report(j->cookie, NULL, NULL, *w);
+	if (j->verb == PROJECT_CONFIG)
+		hide_secrets(j->model);
 	switch (j->verb) {
 	case PROJECT_UP:
 	case PROJECT_RESUME:
@@ -118,7 +120,6 @@ static void carry_out(struct project_job *j)
 		break;
 	case PROJECT_READ:
 	case PROJECT_CONFIG:
-		hide_secrets(j->model);
 		project_end(j, 0, NULL, take_ptr(&j->model));
 		break;
 	}

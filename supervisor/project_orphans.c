@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "supervisor/config.h"
+#include "supervisor/hooks.h"
 #include "supervisor/project_job.h"
 
 static bool is_orphan(const struct project_job *j, const struct container *c)
@@ -85,7 +86,7 @@ static void remove_next(struct project_job *j)
 		return;
 	}
 	project_say(j, j->orphan, "Stopping");
-	container_stop(c, 0, project_timeout_ns(j), orphan_stopped, j);
+	hooks_stop(c, 0, project_timeout_ns(j), orphan_stopped, j);
 }
 
 void project_orphans(struct project_job *j, void (*then)(struct project_job *j))

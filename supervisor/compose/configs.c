@@ -163,7 +163,7 @@ static int content_of(struct load *l, const struct node *item, const struct kind
 {
 	const struct node *variable = node_get(declared, "environment"),
 			  *content = node_get(declared, "content");
-	*out = content ? content->text : vars_get(&l->vars, variable->text);
+	*out = content ? content->text : vars_get(load_vars(l, variable), variable->text);
 	return *out
 		? 0
 		: load_fail(l, variable, "environment variable \"%.80s\" required by %s \"%.80s\" is not set",

@@ -15,7 +15,8 @@ static int hook_environment(struct load *l, const struct node *map, json_t *body
 	auto_(json) json_t *list = json_array();
 	for (size_t i = 0; i < map->n; i++) {
 		const struct node_entry *e = &map->entries[i];
-		const char *value = e->value->kind == NODE_NULL ? vars_get(&l->vars, e->key) : e->value->text;
+		const char *value = e->value->kind == NODE_NULL ? vars_get(load_vars(l, e->value), e->key)
+								: e->value->text;
 		json_t *text;
 		if (!value)
 			continue;
