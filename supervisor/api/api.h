@@ -59,7 +59,7 @@ void api_reply_json(struct api_call *call, int status, json_t *body /* taken; NU
 void api_reply_empty(struct api_call *call, int status);
 void api_reply_err(struct api_call *call, const struct err *e);
 void api_reply_no_checkpoint(struct api_call *call);
-/* Forget the call after its request was ended by other means (hijack, http_reply_end). */
+/* Forget the call after its request was ended by other means (hijack, http_reply_end). NULL is none. */
 void api_call_free(struct api_call *call);
 
 /* The HTTP status of an errno. */

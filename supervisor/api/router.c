@@ -45,6 +45,8 @@ int api_status(int code)
 
 void api_call_free(struct api_call *call)
 {
+	if (!call)
+		return;
 	free(call->rest);
 	free(call);
 }
