@@ -143,6 +143,7 @@ static void remove_files(struct daemon *d)
 		(void)store_remove(en, c->id, NULL); /* the data root has all that is to stay */
 	events_remove(en);
 	upgrade_forget(en);
+	recover_policy_forget(en);
 	crash_forget(en->options.run_root);
 	if (d->has_socket && unlink(en->options.socket) < 0 && errno != ENOENT)
 		log_warn("remove-socket", "err=\"%s\"", strerrordesc_np(errno));

@@ -9,7 +9,7 @@
  *   a removal is finished; a stop is asked for again; a back-off waits for the rest of its time.
  * It has none: the machine was started since, or the daemon was. What the data root says of its last run holds; a run whose end
  * is not there was ended by a power cut, and counts as 255. One that goes with its run is removed.
- * At a daemon's first start policy then starts what it restarts.
+ * At a daemon's first start policy then starts what it restarts: once, by the first supervisor that comes so far.
  * What has no record and carries our name (groups, kept descriptors, slots) is ended and removed.
  *
  * Context: at the daemon's start, before the socket is served; the first two wait, with deadlines.
@@ -25,6 +25,8 @@ int recover_leftovers(struct engine *en, struct err *e);
 int recover_containers(struct engine *en, struct err *e);
 /* When the daemon serves. */
 void recover_policy(struct engine *en);
+/* At the daemon's orderly end. */
+void recover_policy_forget(const struct engine *en);
 
 /* What may still run in its group is killed. */
 void recover_clear_group(struct container *c);

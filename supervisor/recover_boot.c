@@ -2,7 +2,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -83,9 +86,43 @@ void recover_after_boot(struct container *c)
 		container_remove(c, true, c->config->auto_remove, NULL, NULL);
 }
 
+/* In the run root since policy was carried out. The first supervisor of a keeper may die before it comes to that. */
+static const char *policy_path(const struct engine *en, char path[PATH_MAX])
+{
+	(void)snprintf(path, PATH_MAX, "%s/policy-done", en->options.run_root);
+	return path;
+}
+
+static bool policy_is_done(const struct engine *en)
+{
+	char path[PATH_MAX];
+
+	(void)policy_path(en, path);
+	if (keeper_limits(en->keeper)->starts > 1)
+		return access(path, F_OK) == 0;
+	(void)unlink(path); /* another daemon's, that was killed with its keeper */
+	return false;
+}
+
+static void policy_was_done(const struct engine *en)
+{
+	char path[PATH_MAX];
+	auto_close int fd = open(policy_path(en, path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		log_warn("policy", "err=\"%s: %s\" action=\"go on\"", path, strerrordesc_np(errno));
+}
+
+void recover_policy_forget(const struct engine *en)
+{
+	char path[PATH_MAX];
+
+	(void)unlink(policy_path(en, path));
+}
+
 void recover_policy(struct engine *en)
 {
-	if (keeper_limits(en->keeper)->starts != 1 || en->stopping)
+	if (en->stopping || policy_is_done(en))
 		return;
 	list_each (struct container, c, &en->containers, link) {
 		struct actual *a = &c->actual;
@@ -102,6 +139,7 @@ void recover_policy(struct engine *en)
 		}
 		container_start_by_policy(c);
 	}
+	policy_was_done(en);
 }
 
 /* ---------------------------------------------------------------- the trash */

@@ -375,6 +375,18 @@ run_sleeper() { berth_timed run -d --name "$1" --network none "dir:$ROOT" sleep 
 	end_whole
 }
 
+@test "policy after a boot is the next supervisor's when the first one dies before it, and nobody's a second time" {
+	BERTH_PROGRAM=$FAULTS start_daemon
+	berth_timed run -d --restart always --name always --network none "dir:$ROOT" sleep 1000 > /dev/null
+	stop_daemon
+	BERTH_FAULT=recovery.slots:self BERTH_PROGRAM=$FAULTS start_daemon
+	await_state always 'running 0'
+	berth_timed stop -t 0 always > /dev/null
+	kill_supervisor
+	is_in_state always 'exited 137'
+	end_whole
+}
+
 # A container, and under it a second supervisor that stands still before it is ready.
 start_stuck() {
 	BERTH_FAULT_THEN=recovery.slots:stop BERTH_PROGRAM=$FAULTS start_daemon
