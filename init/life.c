@@ -99,6 +99,7 @@ bool life_died(struct life *l, int64_t now_ns)
 		l->ended = true;
 	if (rollback || l->trial_next || now_ns - l->started_ns >= LONG_LIFE)
 		l->delay_ns = 0;
+	l->died_stopping |= l->stop_signal != 0;
 	if (l->stop_signal && l->stop_until_ns == LIFE_NEVER)
 		l->stop_until_ns = now_ns + STOP_TIME;
 	l->pid = 0;
@@ -113,6 +114,8 @@ void life_ready(struct life *l, int64_t now_ns)
 		l->ready_ns = now_ns;
 	l->ready = true;
 	l->patience_ns = PATIENCE;
+	if (!l->died_stopping)
+		l->stop_until_ns = LIFE_NEVER; /* it came up in time, and takes its own over the stop */
 }
 
 void life_replaced(struct life *l)

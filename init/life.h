@@ -29,8 +29,9 @@ struct life {
 	bool late;	 /* killed, and for not being ready */
 	bool trial_next; /* the next start is that of a replaced image */
 	bool stopping, ended;
-	int status;	 /* with stopping: how the keeper ends */
-	int stop_signal; /* 0: nobody asked us to end */
+	int status;	    /* with stopping: how the keeper ends */
+	int stop_signal;    /* 0: nobody asked us to end */
+	bool died_stopping; /* a supervisor did, after that */
 	int64_t started_ns, ready_ns, spawn_at_ns, delay_ns;
 	int64_t patience_ns; /* for a supervisor that is on no trial to be ready */
 	int64_t deaf_until_ns, stop_until_ns;

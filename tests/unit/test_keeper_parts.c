@@ -357,6 +357,17 @@ static void test_life_stop(void **state)
 	(void)life_died(&l, 36 * SAY_S);
 	assert_int_equal(next(&l, 36000), LIFE_GIVE_UP);
 
+	life_init(&l, 0); /* asked of one that was about to be ready: the next has its time */
+	life_started(&l, 10, 0);
+	life_stop_wanted(&l, SIGTERM, SAY_S);
+	life_ready(&l, 5 * SAY_S);
+	(void)life_died(&l, 40 * SAY_S);
+	assert_int_equal(next(&l, 40000), LIFE_SPAWN);
+	life_started(&l, 11, 40 * SAY_S);
+	life_ready(&l, 41 * SAY_S);
+	(void)life_died(&l, 70 * SAY_S); /* but not for ever */
+	assert_int_equal(next(&l, 70000), LIFE_GIVE_UP);
+
 	life_init(&l, 0); /* asked while none is alive */
 	life_started(&l, 10, 0);
 	(void)life_died(&l, 0);
