@@ -35,6 +35,7 @@
 #define LEFTOVERS_MS	2000
 #define GROUP_REMOVE_MS 2000
 #define LAST_STEPS_MS	500
+#define WAY_OUT_MS	2000
 
 /* ---------------------------------------------------------------- leftovers */
 
@@ -231,12 +232,16 @@ static bool ended_unreleased(const struct keeper_exit *slot)
 	return slot->exited && slot->code == CLD_EXITED && slot->value == PLAN_EXIT_UNRELEASED;
 }
 
+/* One that has no program any more is on its way out, which is waited for. */
 static bool is_dead(const struct actual *a)
 {
 	auto_close int pidfd = proc_open(a->pid, a->start_ticks);
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	char exe[32];
+	struct stat st;
 
-	return pidfd < 0 || poll(&p, 1, 0) == 1;
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)a->pid);
+	return pidfd < 0 || poll(&p, 1, stat(exe, &st) < 0 ? WAY_OUT_MS : 0) == 1;
 }
 
 /* Its program runs or did, and the supervisor died before it could say so. */
