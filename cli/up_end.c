@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -18,6 +19,7 @@ struct up_end {
 	struct event_base *base;
 	struct progress *progress;
 	char *project;
+	json_t *services; /* by name: those that are brought up */
 	char stop_query[64];
 	struct event *interrupt, *terminate;
 	unsigned interrupts;
@@ -58,7 +60,14 @@ static void stopped(void *cookie)
 	/* After a kill the stops fail or not, as it happens: what the kill says counts. */
 	if (project_act_result(end->stop, &e) < 0 && !end->kill)
 		stuck(end, &e);
-	end->over = !end->kill;
+	end->over |= !end->kill; /* it is, when the kills were faster */
+}
+
+/* Another up's services and what was run for once are not ours to stop. */
+static bool is_ours(const struct up_end *end, const json_t *row)
+{
+	return json_object_get(end->services, row_label(row, LABEL_SERVICE)) &&
+		strcasecmp(row_label(row, LABEL_ONEOFF), "true") != 0;
 }
 
 static void begin_stop(struct up_end *end, json_t *rows)
@@ -70,7 +79,7 @@ static void begin_stop(struct up_end *end, json_t *rows)
 	end->rows = json_array();
 	json_array_foreach (rows, i, row) {
 		const char *state = row_text(row, "State");
-		if (strcmp(state, "exited") != 0 && strcmp(state, "created") != 0)
+		if (is_ours(end, row) && strcmp(state, "exited") != 0 && strcmp(state, "created") != 0)
 			(void)json_array_append(end->rows, row); /* a lost one runs on, and is seen to */
 	}
 	if (project_act_start(
@@ -139,12 +148,16 @@ static void on_interrupt(evutil_socket_t sig, short what, void *arg)
 }
 
 int up_end_new(const struct cli *cli, struct event_base *base, struct progress *progress, const char *project,
-	const char *timeout, struct up_end **out, struct err *e)
+	json_t *services, const char *timeout, struct up_end **out, struct err *e)
 {
 	auto_(up_end) struct up_end *end = calloc(1, sizeof(*end));
 	if (!end)
 		return err_set(e, ENOMEM, "watch signals");
-	*end = (struct up_end){ .cli = cli, .base = base, .progress = progress, .project = strdup(project) };
+	*end = (struct up_end){ .cli = cli,
+		.base = base,
+		.progress = progress,
+		.project = strdup(project),
+		.services = json_incref(services) };
 	if (timeout)
 		(void)snprintf(end->stop_query, sizeof(end->stop_query), "?t=%.32s", timeout);
 	end->interrupt = evsignal_new(base, SIGINT, on_interrupt, end);
@@ -168,6 +181,7 @@ void up_end_free(struct up_end *end)
 	if (end->terminate)
 		event_free(end->terminate);
 	json_decref(end->rows);
+	json_decref(end->services);
 	free(end->project);
 	free(end);
 }

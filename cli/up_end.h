@@ -8,6 +8,7 @@
 #define CLI_UP_END_H
 
 #include <event2/event.h>
+#include <jansson.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -18,11 +19,12 @@
 
 struct up_end;
 
-/* From here on SIGINT and SIGTERM are ours. timeout: "?t=" of the stops, or NULL; project: its name. */
+/* From here on SIGINT and SIGTERM are ours. timeout: "?t=" of the stops, or NULL; project: its name; services: an object with
+ * the names of those that are brought up. */
 int up_end_new(const struct cli *cli, struct event_base *base, struct progress *progress, const char *project,
-	const char *timeout, struct up_end **out, struct err *e);
+	json_t *services, const char *timeout, struct up_end **out, struct err *e);
 void up_end_free(struct up_end *end);
-/* Stop all that runs of the project, for a reason of ours. */
+/* Stop all that runs of these services, for a reason of ours. */
 void up_end_begin(struct up_end *end);
 /* Was it interrupted? Is it ending, for this reason or another? Are all stopped? */
 bool up_end_interrupted(const struct up_end *end);

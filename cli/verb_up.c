@@ -28,6 +28,7 @@ struct up {
 	json_t *done;	  /* the daemon's last word: {"Project", "Containers"} */
 	json_t *followed; /* those of its containers that are shown, by number */
 	char *project;
+	json_t *services; /* by name: those that are brought up */
 	int64_t began_ns;
 
 	struct starts *starts;
@@ -50,6 +51,7 @@ static void up_done(struct up *up)
 		event_base_free(up->base);
 	json_decref(up->done);
 	json_decref(up->followed);
+	json_decref(up->services);
 	free(up->project);
 }
 
@@ -221,8 +223,12 @@ static void tell_end(struct up *up, size_t number, int why)
 	int r = inspect(up->cli, row_text(c, "Id"), &info, &e);
 	const json_t *state = json_object_get(info, "State");
 	up->runs[number].begun_ns = r < 0 ? INT64_MAX : started_at(info);
+	if (r < 0 && r != -ENOENT) {
+		int said = output_error(&e, 1);
+		up->code = up->code ? up->code : said;
+	}
 	if (r < 0)
-		return; /* it has been removed */
+		return; /* it has been removed, or nobody is left to say */
 	if (json_is_true(json_object_get(state, "Running"))) {
 		if (why == 0 && go_on(up, number, &e) < 0)
 			(void)output_error(&e, 1);
@@ -309,6 +315,20 @@ static int check_exit_service(struct up *up, struct err *e)
 	return from ? err_say(e, ENOENT, "no such service: %s", from) : 0;
 }
 
+/* An object with the names of the services that this is about: those that are asked for, and what they depend on unless that is
+ * left out. */
+static json_t *services_of(const json_t *body, const json_t *model)
+{
+	json_t *named = json_object_get(body, "Services"), *name;
+	size_t i;
+	if (!json_is_true(json_object_get(body, "NoDeps")) || json_array_size(named) == 0)
+		return json_incref(json_object_get(model, "Scales"));
+	json_t *services = json_object();
+	json_array_foreach (named, i, name)
+		(void)json_object_set_new(services, json_string_value(name), json_true());
+	return services;
+}
+
 /* The name is needed before the daemon has told it: an interruption looks for the containers by it. */
 static int learn_name(struct up *up, const json_t *body, struct err *e)
 {
@@ -317,7 +337,8 @@ static int learn_name(struct up *up, const json_t *body, struct err *e)
 	if (r < 0)
 		return r;
 	up->project = strdup(row_text(model, "Name"));
-	return up->project ? 0 : err_set(e, ENOMEM, "up");
+	up->services = services_of(body, model);
+	return up->project && up->services ? 0 : err_set(e, ENOMEM, "up");
 }
 
 static int set_up(struct up *up, bool foreground, const json_t *body, struct err *e)
@@ -337,7 +358,7 @@ static int set_up(struct up *up, bool foreground, const json_t *body, struct err
 		r = learn_name(up, body, e);
 	if (r == 0 && foreground)
 		r = starts_new(up->cli, up->base, up->project, on_start, up, &up->starts, e);
-	return r == 0 && foreground ? up_end_new(up->cli, up->base, up->progress, up->project,
+	return r == 0 && foreground ? up_end_new(up->cli, up->base, up->progress, up->project, up->services,
 					      option_string(up->o, "timeout"), &up->end, e)
 				    : r;
 }

@@ -117,6 +117,22 @@ by_terminal() {
 	berth down
 }
 
+@test "Ctrl-C stops what this up is about: not another's service, nor what was run for once" {
+	two_services
+	sed -i '/depends_on/d' compose.yaml
+	timeout 20 berth up -d longname
+	timeout 20 berth compose run -d --name once web sleep 600
+	timeout $((40 * SLOW)) berth up web > out 2> err 3>&- &
+	local client=$! status=0
+	wait_until 10 has out "web is up"
+	kill -INT $client
+	wait $client || status=$?
+	cat out err
+	[ "$status" -eq 130 ]
+	[ "$(states)" = "once running shown-longname-1 running shown-web-1 exited " ]
+	berth down
+}
+
 @test "Ctrl-C while it is brought up: what has been started is stopped" {
 	two_services
 	sed -i 's/depends_on: .*/depends_on: { longname: { condition: service_completed_successfully } }/' compose.yaml
