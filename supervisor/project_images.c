@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 #include "image/source.h"
-#include "supervisor/config.h"
 #include "supervisor/images.h"
 
 struct naming {
@@ -46,14 +45,11 @@ void project_name_images(struct project_job *j, void (*then)(struct project_job 
 		named(x, 0, NULL);
 }
 
-static bool is_made(struct project_job *j, const struct compose_service *s)
+/* Is there nothing to be made of the image? */
+static bool is_made(const struct project_job *j, const struct compose_service *s)
 {
-	list_each (struct container, c, &j->engine->containers, link) {
-		const char *hash = config_label(c->config, LABEL_HASH);
-		if (hash && strcmp(hash, s->config_hash) == 0 && project_has(j, c, s->name))
-			return true;
-	}
-	return false;
+	const struct container *c = project_container_of(j, s);
+	return c && !c->remove && project_is_kept(j, c, s);
 }
 
 int project_check_images(struct project_job *j, struct err *e)

@@ -58,6 +58,10 @@ bool project_is_oneoff(const struct container *c);
 bool project_flag(const struct project_job *j, const char *key);
 /* Does the request name this service? */
 bool project_is_named(const struct project_job *j, const char *service);
+/* The container that this service has, or NULL. */
+struct container *project_container_of(const struct project_job *j, const struct compose_service *s);
+/* Does up leave it as it is, rather than put another in its place? */
+bool project_is_kept(const struct project_job *j, const struct container *c, const struct compose_service *s);
 /* The request's "Timeout" for a stop, or the containers' own. */
 int64_t project_timeout_ns(const struct project_job *j);
 

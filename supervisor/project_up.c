@@ -23,7 +23,7 @@ static struct compose_service *current(struct project_job *j)
 	return &j->project->services[j->service];
 }
 
-static struct container *container_of_service(struct project_job *j, const struct compose_service *s)
+struct container *project_container_of(const struct project_job *j, const struct compose_service *s)
 {
 	const char *number = json_string_value(
 		json_object_get(json_object_get(s->body, "Labels"), "com.docker.compose.container-number"));
@@ -32,6 +32,15 @@ static struct container *container_of_service(struct project_job *j, const struc
 			project_number(c) == strtoul(number, NULL, 10))
 			return c;
 	return NULL;
+}
+
+bool project_is_kept(const struct project_job *j, const struct container *c, const struct compose_service *s)
+{
+	const char *hash = config_label(c->config, LABEL_HASH);
+	if (project_flag(j, "NoRecreate"))
+		return true;
+	return !project_flag(j, "ForceRecreate") && hash && strcmp(hash, s->config_hash) == 0 &&
+		!container_image_moved(c);
 }
 
 static void fail(struct project_job *j, const struct err *why)
@@ -102,7 +111,7 @@ static void replaced_removed(void *cookie, int r, const struct err *e)
 static void replaced_stopped(void *cookie, int r, const struct err *e)
 {
 	struct project_job *j = cookie;
-	struct container *old = container_of_service(j, current(j));
+	struct container *old = project_container_of(j, current(j));
 	j->replaced[j->service] = true;
 	if (r < 0 && r != -EALREADY)
 		fail(j, e);
@@ -113,20 +122,11 @@ static void replaced_stopped(void *cookie, int r, const struct err *e)
 		make(j);
 }
 
-static bool is_same(const struct project_job *j, const struct container *c, const struct compose_service *s)
-{
-	const char *hash = config_label(c->config, LABEL_HASH);
-	if (project_flag(j, "NoRecreate"))
-		return true;
-	return !project_flag(j, "ForceRecreate") && hash && strcmp(hash, s->config_hash) == 0 &&
-		!container_image_moved(c);
-}
-
 static void make_next(struct project_job *j)
 {
 	for (; j->service < j->project->n_services; j->service++) {
 		struct compose_service *s = current(j);
-		struct container *c = container_of_service(j, s);
+		struct container *c = project_container_of(j, s);
 		if (!c) {
 			make(j);
 			return;
@@ -135,7 +135,7 @@ static void make_next(struct project_job *j)
 			container_remove_or_join(c, false, replaced_removed, j);
 			return;
 		}
-		if (!is_same(j, c, s)) {
+		if (!project_is_kept(j, c, s)) {
 			project_say(j, s->container_name, "Recreate");
 			j->replacing = true;
 			hooks_stop(c, 0, project_timeout_ns(j), replaced_stopped, j);
@@ -214,7 +214,7 @@ static bool wait_for_replica(struct project_job *j, const struct compose_depende
 {
 	while (j->replica < j->project->n_services) {
 		const struct compose_service *of = &j->project->services[j->replica++];
-		struct container *c = strcmp(of->name, d->service) == 0 ? container_of_service(j, of) : NULL;
+		struct container *c = strcmp(of->name, d->service) == 0 ? project_container_of(j, of) : NULL;
 		struct waiter *w;
 		struct err e;
 		if (c && container_wait(j->engine, c->id, WAIT_NOT_RUNNING, dependency_ended, j, &w, &e) == 0)
@@ -291,10 +291,12 @@ static void leave_out_dependencies(struct project_job *j)
 	size_t n = 0;
 	for (size_t i = 0; i < p->n_services; i++) {
 		struct compose_service s = p->services[i];
-		if (project_is_named(j, s.name))
+		if (project_is_named(j, s.name)) {
 			p->services[n++] = s;
-		else
+		} else {
+			(void)json_object_del(p->scales, s.name); /* nor are its surplus replicas ours */
 			json_decref(s.body);
+		}
 	}
 	p->n_services = n;
 }
@@ -320,9 +322,9 @@ static void orphans_gone(struct project_job *j)
 static void bring_up(struct project_job *j)
 {
 	struct err e;
-	int r = project_volumes_check(j, &e);
-	if (project_flag(j, "NoDeps"))
+	if (project_flag(j, "NoDeps") && json_array_size(json_object_get(j->request, "Services")) > 0)
 		leave_out_dependencies(j);
+	int r = project_volumes_check(j, &e);
 	if (r == 0)
 		r = project_check_images(j, &e);
 	j->ids = r == 0 ? calloc(j->project->n_services + 1, sizeof(*j->ids)) : NULL;

@@ -74,7 +74,7 @@ int project_volumes_check(const struct project_job *j, struct err *e)
 {
 	for (size_t i = 0; i < j->project->n_volumes; i++) {
 		const struct compose_volume *v = &j->project->volumes[i];
-		if (v->external && !volumes_find(j->engine, v->name))
+		if (v->external && !volumes_find(j->engine, v->name) && is_used(j, v->name))
 			return err_say(e, ENOENT, "external volume \"%s\" not found", v->name);
 	}
 	return 0;

@@ -141,6 +141,8 @@ order_of() { # order_of STATUS WHAT...: the progress lines of what say STATUS in
 	order_of Running db web
 	compose up -d --force-recreate --no-deps web 2> err
 	order_of Recreated web
+	compose up -d --force-recreate --no-deps 2> err
+	order_of Recreated db web
 	sed -i 's/A: file/A: other/' compose.yaml
 	compose up -d --no-recreate 2> err
 	order_of Running db web
@@ -153,6 +155,20 @@ order_of() { # order_of STATUS WHAT...: the progress lines of what say STATUS in
 	compose up -d --remove-orphans 2> err
 	order_of Removed db
 	[ "$(compose ps -a --services)" = web ]
+}
+
+@test "up --no-deps leaves the replicas of the others, and their volumes that are not there" {
+	sed -i 's/^  db:$/&\n    scale: 2/' compose.yaml
+	compose up -d
+	sed -i '/scale: 2/d' compose.yaml
+	printf '    volumes: ["nowhere:/x"]\nvolumes: { nowhere: { external: true }, unused: { name: nor-this, external: true } }\n' >> compose.yaml
+	compose up -d --no-deps web
+	[ "$(berth ps --format '{{.Names}}' | sort | xargs)" = "verbs-db-1 verbs-db-2 verbs-web-1" ]
+	compose up -d # the volume is the tool's, which is not asked for
+	[ "$(berth ps --format '{{.Names}}' | sort | xargs)" = "verbs-db-1 verbs-web-1" ]
+	run compose up -d tool
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'external volume "nowhere" not found'* ]]
 }
 
 @test "down: some services, orphans, volumes" {

@@ -245,6 +245,11 @@ up() { berth_timed up -d -f "$SUITE_DIR/compose.yaml"; }
 	id=$(berth_timed ps -q)
 	up
 	[ "$(berth_timed ps -q)" = "$id" ]
+	refused 1 "service front: No such image: shop:1 (to give a root filesystem this name: berth image tag dir:PATH shop:1)" berth up -d --force-recreate -f "$SUITE_DIR/compose.yaml"
+	[ "$(berth_timed ps -q)" = "$id" ]
+	sed -i 's/sleep 1000/sleep 1001/' "$SUITE_DIR/compose.yaml"
+	berth_timed up -d --no-recreate -f "$SUITE_DIR/compose.yaml"
+	[ "$(berth_timed ps -q)" = "$id" ]
 	berth_timed down -f "$SUITE_DIR/compose.yaml"
 	cat > "$SUITE_DIR/compose.yaml" <<-EOF
 		name: shop
