@@ -80,7 +80,7 @@ static void item_stopped(void *cookie, int r, const struct err *e)
 	if (c)
 		project_say(item->job, item->name, "Removing");
 	if (c)
-		container_remove_or_join(c, true, item_removed, item);
+		container_remove_or_join(c, project_flag(item->job, "Volumes"), item_removed, item);
 	else
 		item_gone(item, 0, NULL);
 }

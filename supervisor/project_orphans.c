@@ -67,7 +67,7 @@ static void orphan_stopped(void *cookie, int r, const struct err *e)
 		orphan_removed(j, 0, NULL); /* somebody else was faster */
 	} else {
 		project_say(j, j->orphan, "Removing");
-		container_remove_or_join(c, true, orphan_removed, j);
+		container_remove_or_join(c, false, orphan_removed, j);
 	}
 }
 

@@ -72,7 +72,7 @@ static void stopped(void *cookie, int r, const struct err *e)
 	if (r < 0 && r != -EALREADY && r != -ENOENT)
 		failed(down, r, e);
 	else if (c)
-		container_remove_or_join(c, true, removed, down);
+		container_remove_or_join(c, false, removed, down);
 	else
 		removed(down, 0, NULL);
 }
@@ -89,7 +89,7 @@ static void remove_next(struct scale_down *down)
 	}
 	memcpy(down->id, c->id, sizeof(down->id));
 	memcpy(down->name, c->name, sizeof(down->name));
-	hooks_stop(c, 0, CONTAINER_TIMEOUT_DEFAULT, stopped, down);
+	hooks_stop(c, 0, project_timeout_ns(j), stopped, down);
 }
 
 void project_scale_down(struct project_job *j, void (*then)(struct project_job *j))

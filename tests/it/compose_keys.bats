@@ -27,6 +27,8 @@ down() {
 	[ -z "$(find "$SUITE_DIR/data/containers" "$SUITE_DIR/run/containers" -mindepth 1 -maxdepth 1 2> /dev/null)" ]
 }
 
+volumes() { find "$SUITE_DIR/data/volumes" -mindepth 1 -maxdepth 1 -type d | wc -l; }
+
 @test "configs and secrets are read-only files with their mode; a changed file is no changed service" {
 	printf 'from a file\n' > conf
 	printf 'key\n' > key
@@ -144,7 +146,15 @@ down() {
 	[ "$(berth exec vols-web-1 sh -c 'echo $N')" = 2 ]
 	[ "$(berth exec vols-web-1 cat /anonymous/kept)" = 2 ]
 	[ -z "$(berth exec vols-web-1 ls /memory)" ] # gone with the run
-	down -v
+	down
+	[ "$(volumes)" -eq 2 ]
+	up
+	sed 's/web:/other:/' compose.yaml > other.yaml
+	up -f other.yaml --remove-orphans
+	[ "$(volumes)" -eq 4 ]
+	down -v -f other.yaml
+	[ "$(volumes)" -eq 2 ]
+	berth volume prune -f
 	[ -z "$(ls -A "$SUITE_DIR/data/volumes" 2> /dev/null)" ]
 	[ "$(cat host/file)" = inside ]
 }
@@ -290,6 +300,7 @@ down() {
 
 	N=2 up
 	[[ "$output" == *"many-web-3  Removed"* ]]
+	[ "$(volumes)" -eq 3 ]
 	[ "$(berth ps --format '{{.Names}}' | sort | xargs)" = "many-web-1 many-web-2" ]
 	[ "$(berth inspect -f '{{.State.StartedAt}}' many-web-1)" = "$first" ]
 
@@ -304,6 +315,7 @@ down() {
 	N=0 up
 	[ -z "$(berth ps -aq --filter label=com.docker.compose.service=web)" ]
 	down
+	berth volume prune -f
 }
 
 @test "depends_on with restart: who depends on what up replaces is restarted, who does not say so is not" {
