@@ -290,6 +290,18 @@ static void on_timeout(evutil_socket_t fd, short what, void *cookie)
 	kill_all(run);
 }
 
+void exec_session_limit(struct exec_session *x, int64_t timeout_ns)
+{
+	struct exec_run *run = x->run;
+
+	x->timeout_ns = timeout_ns;
+	if (!run || !x->running)
+		return; /* from its start on, then */
+	if (!run->timeout)
+		run->timeout = watch(run, -1, 0, on_timeout);
+	engine_timer_arm(run->timeout, timeout_ns);
+}
+
 static void on_running(struct exec_run *run, const struct exec_result *res)
 {
 	struct exec_session *x = run->x;
@@ -300,10 +312,8 @@ static void on_running(struct exec_run *run, const struct exec_result *res)
 	x->pid = res->pid;
 	fault_point("supervisor.exec-running");
 	exec_session_say(x, "exec_start");
-	if (x->timeout_ns) {
-		run->timeout = watch(run, -1, 0, on_timeout);
-		engine_timer_arm(run->timeout, x->timeout_ns);
-	}
+	if (x->timeout_ns)
+		exec_session_limit(x, x->timeout_ns);
 	answer(run, 0, NULL);
 	exec_io_start(run);
 }

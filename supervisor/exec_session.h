@@ -69,6 +69,8 @@ int exec_session_resize(struct exec_session *x, unsigned width, unsigned height,
 void exec_session_tell_end(struct exec_session *x, int exit_code);
 /* An event whose action is the word and the command: "exec_start: ls -l". */
 void exec_session_say(struct exec_session *x, const char *word);
+/* From now on, or, before it runs, from then on: when the time is over all of it is killed. */
+void exec_session_limit(struct exec_session *x, int64_t timeout_ns);
 /* cgroup.kill of its own group. */
 int exec_session_kill(struct exec_session *x, struct err *e);
 

@@ -18,7 +18,8 @@ struct hook_job {
 	enum config_hook kind;
 	int64_t limit_ns; /* of each, 0: none */
 	size_t next;
-	int exit_code; /* of the last; -1: it has none */
+	char exec[TEXT_ID_LEN + 1]; /* which is under way */
+	int exit_code;		    /* of the last; -1: it has none */
 	struct answers answers;
 };
 
@@ -110,6 +111,7 @@ static void run_next(void *cookie)
 	}
 	x->ended = hook_ended;
 	x->ended_cookie = job;
+	memcpy(job->exec, x->id, sizeof(job->exec));
 	exec_session_start(x, &(const struct exec_start_options){ .detach = true }, NULL, NULL, NULL);
 }
 
@@ -137,6 +139,19 @@ static void hooks_run(
 	if (pre_stop)
 		c->pre_stop = job;
 	engine_later(c->engine, run_next, job);
+}
+
+/* One that a stop had begun, and that the daemon's end waits for: no longer than for its own. */
+static void limit_hooks(struct hook_job *job, int64_t limit_ns)
+{
+	struct err e;
+	struct exec_session *x = job->exec[0] ? exec_session_find(job->engine, job->exec, &e) : NULL;
+
+	if (job->limit_ns > 0 || limit_ns <= 0)
+		return;
+	job->limit_ns = limit_ns;
+	if (x)
+		exec_session_limit(x, limit_ns);
 }
 
 /* ---------------------------------------------------------------- the verbs */
@@ -254,5 +269,8 @@ void hooks_stop_at_end(struct container *c, done_fn done, void *cookie)
 	call->verb = container_stop;
 	call->timeout_ns = CONTAINER_TIMEOUT_DEFAULT;
 	call->always = true;
-	stop_hooked(c, grace_ns > 0 ? grace_ns : c->engine->options.stop_timeout_ns, call);
+	grace_ns = grace_ns > 0 ? grace_ns : c->engine->options.stop_timeout_ns;
+	if (c->pre_stop)
+		limit_hooks(c->pre_stop, grace_ns);
+	stop_hooked(c, grace_ns, call);
 }

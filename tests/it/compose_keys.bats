@@ -259,10 +259,19 @@ volumes() { find "$SUITE_DIR/data/volumes" -mindepth 1 -maxdepth 1 -type d | wc 
 		    command: sleep 600
 		    stop_grace_period: 1s
 		    pre_stop: [{ command: sleep 600 }]
+		  begun:
+		    image: dir:$ROOT
+		    command: sleep 600
+		    stop_grace_period: 1s
+		    volumes: [./log:/log]
+		    pre_stop: [{ command: sh -c 'touch /log/begun; sleep 600' }]
 	EOF
 	up
+	timeout $((40 * SLOW)) berth stop hooks-begun-1 3>&- &
+	wait_until 10 test -e log/begun
 	local began=$SECONDS
 	stop_daemon
+	wait $! || true
 	[ $((SECONDS - began)) -lt $((15 * SLOW)) ]
 	[ -e log/quick ]
 	start_daemon
