@@ -11,18 +11,40 @@
 #include "runtime/archive_int.h"
 #include "runtime/stage/init.h"
 
+/* A device of the payload's making is nobody's to open, whatever it is renamed to and when: past this its owner's filter of
+ * devices does not reach. mknod(2) goes on. Before Linux 5.12 there is no such call, and no copy. */
+static int close_devices(int tree, struct err *e)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE };
+
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return err_set(
+			e, errno, "archive: keep devices below the container's root from being opened");
+	return 0;
+}
+
 /* Its namespace is frozen with nobody, and ends with nobody but its processes. */
 static int join(const struct archive_args *a, struct err *e)
 {
 	if (setns(a->init_pidfd, CLONE_NEWNS) < 0)
 		return err_set(e, errno, "archive: join the container's mount namespace");
-	if (a->op != ARCHIVE_EXPORT) {
-		int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return root < 0 ? err_set(e, errno, "archive: open the container's root") : root;
+	/* The one mount alone: what is below the others is seen again. Copied before its children are locked to it, as they are in
+	 * the copy of another user namespace's. */
+	if (a->op == ARCHIVE_EXPORT) {
+		int root = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		return root < 0 ? err_set(e, errno, "archive: copy the container's root") : root;
 	}
-	/* The one mount alone: what is below the others is seen again. */
-	int root = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	return root < 0 ? err_set(e, errno, "archive: copy the container's root") : root;
+	if (unshare(CLONE_NEWNS) < 0)
+		return err_set(e, errno, "archive: copy the container's mount namespace");
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? err_set(e, errno, "archive: open the container's root") : root;
+}
+
+static int join_closed(const struct archive_args *a, struct err *e)
+{
+	auto_close int root = join(a, e);
+	int r = root < 0 ? root : close_devices(root, e);
+	return r < 0 ? r : take_fd(&root);
 }
 
 /* As docker makes it, in the writable layer: a directory, or an empty file for a file. */
@@ -39,6 +61,12 @@ static int open_point(int root, const struct archive_mount *m, struct err *e)
 
 static int mount_all(const struct archive_args *a, struct err *e)
 {
+	int r = close_devices(a->root_fd, e);
+
+	for (size_t i = 0; r == 0 && i < a->n_mounts; i++)
+		r = close_devices(a->mounts[i].fd, e);
+	if (r < 0)
+		return r;
 	if (setns(a->mntns_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
 		return err_set(e, errno, "archive: make a mount namespace");
 	if (move_mount(a->root_fd, "", AT_FDCWD, INIT_ROOT, MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -60,7 +88,7 @@ static int mount_all(const struct archive_args *a, struct err *e)
 
 int archive_enter(const struct archive_args *a, struct err *e)
 {
-	auto_close int root = a->init_pidfd >= 0 ? join(a, e) : mount_all(a, e);
+	auto_close int root = a->init_pidfd >= 0 ? join_closed(a, e) : mount_all(a, e);
 
 	if (root < 0)
 		return root;

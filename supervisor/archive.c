@@ -137,7 +137,8 @@ void archive_cancel(struct archive_job *job)
 	own_close(&job->ours);
 	if (job->worker)
 		worker_cancel(job->worker);
-	/* Without a worker yet it is the timer that finds out. */
+	else
+		engine_timer_arm(job->settle, 0); /* look() ends it */
 }
 
 /* ---------------------------------------------------------------- what comes out */

@@ -372,6 +372,60 @@ no_workers() { ! worker > /dev/null; }
 	cp_ box:/etc/passwd - > /dev/null
 }
 
+closed() { # closed PATH: a device that the process sees, and nobody opens by it
+	local pid
+	wait_until 5 worker > /dev/null
+	pid=$(worker)
+	wait_until 5 sandboxed "$pid"
+	[ -c "/proc/$pid/root/$1" ]
+	run -1 dd "if=/proc/$pid/root/$1" of=/dev/null bs=1 count=1
+	[[ "$output" == *"Permission denied"* ]]
+}
+sandboxed() { grep -q '^Seccomp:.*2$' "/proc/$1/status"; }
+
+@test "a device below the container's root is a header to copy, and none for that process to open" {
+	local maps='[{"ContainerID":0,"HostID":100000,"Size":65536}]' client
+	sleeper box
+	in_ box mknod /root/node c 1 9
+	[ "$(cp_ box:/root/node - | tar tv | awk '{ print substr($1, 1, 1), $3 }')" = "c 1,9" ]
+	mkdir "$W/d"
+	mknod "$W/d/null" c 1 3
+	tar -C "$W/d" -c null | cp_ - box:/root
+	[ "$(in_ box stat -c '%F %t,%T' /root/null)" = "character special file 1,3" ]
+	curl -sf --max-time 20 --unix-socket "$S" -H 'Content-Type: application/json' -o /dev/null "http://x/containers/create?name=mapped" -d "{
+		\"Image\":\"dir:$ROOT\", \"Cmd\":[\"sh\",\"-c\",\"while :; do sleep 0.2; done\"], \"Berth\":{\"UserMaps\":{\"Uid\":$maps,\"Gid\":$maps}}}"
+	berth start mapped > /dev/null
+	mkfifo "$W/never" "$W/slow"
+	for at in box:root/node box:dev/urandom mapped:dev/urandom stopped:root/node; do
+		[ "${at%%:*}" != stopped ] || timeout 20 berth stop -t 1 box > /dev/null
+		[ "${at%%:*}" = mapped ] || at=box:${at#*:}
+		timeout 60 berth cp -q - "${at%%:*}:/tmp" < "$W/never" &
+		client=$!
+		exec 5> "$W/never"
+		tar -C "$ROOT" -c etc | head -c 600 >&5
+		closed "${at#*:}"
+		exec 5>&-
+		wait $client || true
+		wait_until 5 no_workers
+	done
+	[ "$(cp_ box:/root/node - | tar tv | awk '{ print substr($1, 1, 1), $3 }')" = "c 1,9" ]
+	tar -C "$W/d" -c --transform s,null,again, null | cp_ - box:/root
+	berth start box > /dev/null
+	in_ box test -c /root/again
+	in_ box sh -c 'head -c 50000000 /dev/zero > /aaa; head -c 1 /root/node > /dev/null; cat /root/again'
+	for name in box mapped; do
+		[ $name = box ] || in_ mapped sh -c 'head -c 50000000 /dev/zero > /aaa'
+		timeout 60 berth export $name > "$W/slow" &
+		client=$!
+		exec 5< "$W/slow"
+		[ $name = mapped ] && wait_until 5 worker > /dev/null || closed root/node
+		exec 5<&-
+		wait $client || true
+		wait_until 5 no_workers
+	done
+	timeout 60 berth export mapped | tar t | grep -qx aaa
+}
+
 @test "a start waits for files that are on their way into the stopped container" {
 	timeout 30 berth create --name box "dir:$ROOT" sh -c 'cat /root/f; sleep 60' > /dev/null 2>&1
 	mkfifo "$W/slow"
