@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "base/own.h"
 #include "base/sys.h"
 
@@ -353,6 +354,7 @@ static int copy_directory(struct copy *c, int src, int dst, const struct stat *s
 			break;
 		}
 		r = copy_entry(c, dirfd(d), dst, entry->d_name, depth);
+		fault_point("volume.copied");
 		c->path.len = len;
 		c->path.data[len] = '\0';
 	}

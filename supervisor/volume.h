@@ -3,6 +3,7 @@
  *
  *     <data-root>/volumes/NAME/_data         what containers see
  *     <data-root>/volumes/NAME/volume.json   {"Schema", "CreatedNs", "Labels", "Options"}
+ *     <data-root>/volumes/NAME/.filling      while an image's files are copied into _data; what died in it begins again
  *     <data-root>/volumes/.ID.new, .ID.removed   on its way in, on its way out: no volume, whatever happens
  *
  * A volume is there from one rename on and until another. One without a record (of an older version) is one without labels.

@@ -250,6 +250,37 @@ strike() {
 	start_daemon
 }
 
+@test "a start that is killed while it fills a volume leaves none half filled" {
+	[ -x "$BERTH_BUILD/faults/berth" ] || { echo "make faults"; return 1; }
+	local dir=$SUITE_DIR/data/volumes/filled want
+	stop_daemon
+	BERTH_FAULT=volume.copied:self BERTH_PROGRAM=$BERTH_BUILD/faults/berth start_daemon
+	timeout 20 berth create --network none --name box -v filled:/etc "$(image)" true > /dev/null
+	run timeout 20 berth start -a box
+	[ "$status" -ne 0 ]
+	[ -e "$dir/.filling" ] && [ "$(ls -A "$dir/_data" | wc -l)" = 1 ]
+	stop_daemon
+	start_daemon
+	[ "$(names '')" = filled ]
+	touch "$dir/_data/half"
+	timeout 20 berth start -a box
+	want=$(ls -A "$ROOT/etc" | grep -vx -e hosts -e hostname -e resolv.conf)
+	[ "$(ls -A "$dir/_data" | grep -vx -e hosts -e hostname -e resolv.conf)" = "$want" ]
+	[ ! -e "$dir/.filling" ]
+	# What is whole is never begun again, and its own files stay.
+	touch "$dir/_data/own"
+	timeout 20 berth start -a box
+	[ -e "$dir/_data/own" ]
+	# Nor is a half of it seen by one that would not have filled it.
+	touch "$dir/.filling"
+	timeout 20 berth run --network none --rm --mount type=volume,source=filled,target=/v,volume-nocopy "$(image)" sh -c '[ -z "$(ls -A /v)" ]'
+	[ ! -e "$dir/.filling" ]
+	touch "$dir/.filling"
+	berth rm box > /dev/null
+	berth volume rm filled > /dev/null
+	: > "$SUITE_DIR/daemon.log"
+}
+
 @test "prune: anonymous ones, named ones too when asked (before 1.42 always), and none in use" {
 	make named '"Labels":{"keep":"no"}'
 	make used
