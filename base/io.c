@@ -105,6 +105,11 @@ int io_read_file(int dirfd, const char *path, size_t max, struct buf *out, struc
 	return 0;
 }
 
+bool io_is_damage(int code)
+{
+	return code == EINVAL || code == EBADMSG || code == EFBIG || code == EISDIR;
+}
+
 int io_read_text(int dirfd, const char *path, char *text, size_t room)
 {
 	auto_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);

@@ -24,6 +24,8 @@ int io_set_cloexec(int fd, bool on);
 
 /* Append a file's contents to out. Only a regular file is read: a FIFO or device is -EINVAL, a directory -EISDIR. */
 int io_read_file(int dirfd, const char *path, size_t max, struct buf *out, struct err *e);
+/* Does the error of reading a record (a positive errno) say that the file is none? Else it may be read another time. */
+bool io_is_damage(int code);
 /* Read a small kernel file (/proc, /sys, cgroupfs) into text, NUL-terminated, trailing newline cut. Returns its length. */
 int io_read_text(int dirfd, const char *path, char *text, size_t room);
 /* One write(2) to an existing file, as kernel files want it. */

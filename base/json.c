@@ -5,7 +5,8 @@ json_t *json_parse(const char *text, size_t len, const char *what, struct err *e
 	json_error_t je;
 	json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
 	if (!v)
-		(void)err_say(e, EINVAL, "%s: line %d, column %d: %s", what, je.line, je.column, je.text);
+		(void)err_say(e, json_error_code(&je) == json_error_out_of_memory ? ENOMEM : EINVAL,
+			"%s: line %d, column %d: %s", what, je.line, je.column, je.text);
 	return v;
 }
 

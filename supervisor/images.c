@@ -426,7 +426,12 @@ int images_open(struct engine *en, struct err *e)
 	if (im->dirfd < 0)
 		return err_set(e, errno, "open %s", en->options.data_root);
 	io_remove_unreplaced(im->dirfd);
-	if (images_file_read(im->dirfd, &im->table, &why) < 0) {
+	int r = images_file_read(im->dirfd, &im->table, &why);
+	if (r < 0 && !io_is_damage(why.code) && why.code != EPROTONOSUPPORT) {
+		*e = why; /* another time it may be read */
+		return r;
+	}
+	if (r < 0) {
 		set_aside(im, &why);
 		im->table = json_object();
 	}

@@ -77,7 +77,7 @@ int images_file_read(int dirfd, json_t **out, struct err *e)
 		return err_set(e, -r, "read %s", IMAGES_FILE);
 	auto_(json) json_t *v = json_parse(text.data ? text.data : "", text.len, IMAGES_FILE, e);
 	json_t *table = NULL;
-	r = v ? check_file(v, &table, e) : -EINVAL;
+	r = v ? check_file(v, &table, e) : -e->code;
 	if (r == 0)
 		*out = json_incref(table);
 	return r;

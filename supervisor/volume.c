@@ -214,7 +214,7 @@ int volume_load(int dirfd, const char *name, struct volume_record *out, struct e
 	if (r == 0)
 		return 0;
 	bool damaged = r != -ENOENT;
-	if (damaged && r != -EPROTONOSUPPORT)
+	if (io_is_damage(-r))
 		(void)renameat(fd, RECORD, fd, RECORD ".damaged"); /* as it is, it would be said again */
 	if ((r = guess_record(fd, name, out, &again)) < 0) {
 		*e = again;

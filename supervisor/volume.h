@@ -57,7 +57,8 @@ int volume_drop(int dirfd, const char *name, const char *trash, struct err *e);
 int volume_trash_name(char out[VOLUME_TRASH_MAX]);
 /* Both, for who opens the directory himself and need not know when it is durable. */
 int volume_remove(const char *data_root, const char *name, struct err *e);
-/* The record of one that is there. What is damaged is set aside as *.damaged: 1 then, *e says why, *out is that of one without. */
+/* The record of one that is there. What is damaged is set aside as *.damaged, what cannot be read or is of
+ * a later version stays: 1 then, *e says why, *out is that of one without. */
 int volume_load(int dirfd, const char *name, struct volume_record *out, struct err *e);
 
 #endif

@@ -416,7 +416,9 @@ static void load_one(struct engine *en, const char *name)
 		return; /* not ours */
 	if (r != 0)
 		log_error("record-damaged", "volume=%s err=\"%s\" action=\"%s\"", name, e.text,
-			r < 0 ? "ignore the volume" : "set aside");
+			r < 0			       ? "ignore the volume"
+				: io_is_damage(e.code) ? "set aside"
+						       : "ignored");
 	if (r >= 0)
 		(void)add(en, name, VOLUME_READY, &record);
 }

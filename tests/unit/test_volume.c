@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,7 +138,7 @@ static void without_a_record_or_with_a_damaged_one(void **state)
 {
 	static const char anonymous[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 	auto_(volume_record) struct volume_record old = { 0 }, nameless = { 0 }, damaged = { 0 },
-						  later = { 0 };
+						  later = { 0 }, unread = { 0 };
 	struct err e;
 	(void)state;
 
@@ -159,6 +160,12 @@ static void without_a_record_or_with_a_damaged_one(void **state)
 	write_file("new/volume.json", "{\"Schema\": 99}");
 	assert_int_equal(volume_load(fd, "new", &later, &e), 1);
 	assert_true(exists("new/volume.json")); /* its version will read it */
+
+	assert_int_equal(mkdirat(fd, "unread", 0755), 0);
+	assert_int_equal(symlinkat("volume.json", fd, "unread/volume.json"), 0);
+	assert_int_equal(volume_load(fd, "unread", &unread, &e), 1);
+	assert_int_equal(e.code, ELOOP);
+	assert_false(exists("unread/volume.json.damaged")); /* another time it may be read */
 }
 
 static void bytes_below_a_directory(void **state)
