@@ -347,6 +347,9 @@ static int pack_below(struct packing *k, int dirfd, bool slash, int depth)
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (buf_printf(&k->name, "%s%s", slash ? "/" : "", names[i]) < 0)
 			r = fail(k, ENOMEM, "archive");
+		else if (k->name.len >= PATH_MAX)
+			r = err_say(k->e, ENAMETOOLONG, "archive: a name is longer than %d bytes: %.200s...",
+				PATH_MAX - 1, k->name.data);
 		else
 			r = pack_entry(k, dirfd, names[i], depth + 1);
 		k->name.len = len;

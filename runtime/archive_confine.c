@@ -13,6 +13,8 @@
 #include "base/own.h"
 #include "runtime/archive_int.h"
 
+#define DATA_MAX (512U << 20)
+
 /* Files of any owner, with any owner, mode and attribute. */
 static const cap_value_t kept[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID,
 	CAP_SETFCAP, CAP_MKNOD };
@@ -108,6 +110,12 @@ int archive_confine(const struct archive_args *a, pid_t parent, struct err *e)
 		files.rlim_cur = files.rlim_max; /* each level of a tree takes one */
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
+#ifndef __SANITIZE_ADDRESS__
+	/* How many names there are and how long is up to the container. */
+	const struct rlimit data = { DATA_MAX, DATA_MAX };
+	if (setrlimit(RLIMIT_DATA, &data) < 0)
+		return err_set(e, errno, "archive: limit memory");
+#endif
 	r = filter_calls();
 	return r < 0 ? err_set(e, -r, "archive: filter system calls") : 0;
 }

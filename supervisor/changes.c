@@ -12,12 +12,15 @@
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "supervisor/worker.h"
 
-#define DEPTH_MAX 1024
+#define DEPTH_MAX  1024
+#define LINE_BYTES 22 /* of {"Path":"","Kind":0}, */
 
 struct listing {
 	const struct changes_args *a;
 	json_t *out;
+	size_t bytes;	 /* of .out as text, about */
 	struct buf path; /* of where we are */
 	struct err *e;
 };
@@ -52,6 +55,10 @@ static json_t *text_of(const char *bytes)
 
 static int say_at(struct listing *l, size_t at, const char *path, enum changes_kind kind)
 {
+	/* More than would be taken as an answer is not gathered either: a container decides how much there is. */
+	l->bytes += strlen(path) + LINE_BYTES;
+	if (l->bytes > WORKER_OUTPUT_MAX)
+		return err_say(l->e, EFBIG, "the list of changes is longer than %d bytes", WORKER_OUTPUT_MAX);
 	json_t *line = json_pack("{s:o, s:i}", "Path", text_of(path), "Kind", (int)kind);
 	return !line || json_array_insert_new(l->out, at, line) < 0 ? fail(l, ENOMEM, "list the changes of")
 								    : 0;

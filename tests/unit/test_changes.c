@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,33 @@ static void places_of_a_start_are_none(void **state)
 	expect("A /data\nC /etc\nA /etc/mine\n");
 }
 
+static void more_than_an_answer_is_refused(void **state)
+{
+	const struct changes_args a = { .upper = upper, .lower = lower };
+	char name[251];
+	json_t *list = NULL;
+	struct err e;
+	int at = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)state;
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 14; i++) {
+		assert_int_equal(mkdirat(at, name, 0755), 0);
+		int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		(void)close(at);
+		at = next;
+	}
+	for (int i = 0; i < 5000; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		assert_int_equal(mknodat(at, name, S_IFREG | 0600, 0), 0);
+	}
+	(void)close(at);
+	assert_int_equal(changes_list(&a, &list, &e), -EFBIG);
+	assert_int_equal(e.code, EFBIG);
+}
+
 static void no_layer_no_changes(void **state)
 {
 	(void)state;
@@ -205,6 +233,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_opaque_directory_hides_the_one_below, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_took_another_s_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(places_of_a_start_are_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(more_than_an_answer_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_layer_no_changes, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

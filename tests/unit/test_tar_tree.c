@@ -99,6 +99,30 @@ static struct tar_unpack into_out(const struct box *x, int *fd)
 	return (struct tar_unpack){ .root_fd = *fd, .dir = "", .no_owner = true };
 }
 
+static void a_name_has_an_end(void **state)
+{
+	struct box *x = *state;
+	auto_(buf) struct buf b = { 0 };
+	struct tar_pack p = { .root_fd = x->fd, .path = "in", .name = "in", .write = to_buf, .cookie = &b };
+	struct err e;
+	char name[201];
+	int at = openat(x->fd, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 21; i++) {
+		if (i == 20) /* 20 * 201 + 2 are well below PATH_MAX */
+			assert_int_equal(tar_pack(&p, &e), 0);
+		assert_int_equal(mkdirat(at, name, 0755), 0);
+		int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		(void)close(at);
+		at = next;
+	}
+	(void)close(at);
+	assert_int_equal(tar_pack(&p, &e), -ENAMETOOLONG);
+}
+
 static void a_tree_comes_back(void **state)
 {
 	struct box *x = *state;
@@ -281,6 +305,7 @@ static void ids_go_both_ways(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_name_has_an_end, make_box, drop_box),
 		cmocka_unit_test_setup_teardown(a_tree_comes_back, make_box, drop_box),
 		cmocka_unit_test_setup_teardown(names_are_changed_on_the_way, make_box, drop_box),
 		cmocka_unit_test_setup_teardown(nothing_outside_is_touched, make_box, drop_box),
