@@ -422,7 +422,8 @@ volumes() { find "$SUITE_DIR/data/volumes" -mindepth 1 -maxdepth 1 -type d | wc 
 }
 
 @test "a file of the create body has the owner that its container knows, in a user namespace too" {
-	local body answer id map='[{"ContainerID":0,"HostID":200000,"Size":65536}]'
+	[ -z "${BERTH_TEST_VM:-}" ] || skip "Linux 6.1 maps no ids of a tmpfs, where the image is"
+	local body answer map='[{"ContainerID":0,"HostID":200000,"Size":65536}]'
 	body='{"Image":"dir:'$ROOT'","Cmd":["sh","-c","stat -c \"%a %u %g\" /f; cat /f"],"Berth":{"UserMaps":{"Uid":'$map',"Gid":'$map'},'
 	body+='"Files":[{"Target":"/f","Content":"text\n","Uid":7,"Gid":8,"Mode":288}]}}'
 	answer=$(printf 'POST /containers/create?name=mapped HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" |
