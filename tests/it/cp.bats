@@ -17,6 +17,7 @@ sleeper() { # sleeper NAME [ARGS...]
 	shift
 	timeout 30 berth run -d --name "$name" "$@" "dir:$ROOT" sh -c 'trap "exit 0" TERM; while :; do sleep 0.2; done' > /dev/null 2>&1
 }
+sanitized() { [ -n "${ASAN_OPTIONS:-}" ]; }
 cp_() { timeout 60 berth cp -q "$@"; }
 in_() { timeout 20 berth exec "$@"; }
 worker() { # the pid of the process that works in a container
@@ -39,7 +40,7 @@ put() { curl -s -o "$W/answer" -w '%{http_code}' --max-time 30 --unix-socket "$S
 	timeout 60 berth export box | tar xO root/big | cmp - "$W/big"
 	after=$(awk '/VmHWM/ { print $2 }' "/proc/$(supervisor_pid)/status")
 	echo "VmHWM $before kB before, $after kB after"
-	[ $((after - before)) -lt 4096 ]
+	[ $((after - before)) -lt $(sanitized && echo 32768 || echo 4096) ] # what was freed is kept for a while there
 }
 
 @test "a client that does not read holds nothing up, and costs nothing" {
@@ -357,10 +358,12 @@ no_workers() { ! worker > /dev/null; }
 	wait_until 5 worker
 	sleep 0.2
 	pid=$(worker)
-	[ "$(awk '/^Seccomp:/ { print $2 }' "/proc/$pid/status")" = 2 ]
-	[ "$(awk '/^NoNewPrivs:/ { print $2 }' "/proc/$pid/status")" = 1 ]
+	if ! sanitized; then
+		[ "$(awk '/^Seccomp:/ { print $2 }' "/proc/$pid/status")" = 2 ]
+		[ "$(awk '/^NoNewPrivs:/ { print $2 }' "/proc/$pid/status")" = 1 ]
+		grep -q "^Max data size  *536870912  *536870912" "/proc/$pid/limits"
+	fi
 	[ "$(awk '/^CapEff:/ { print $2 }' "/proc/$pid/status")" = "$(printf '%016x' $((1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 27 | 1 << 31)))" ]
-	[ -n "${ASAN_OPTIONS:-}" ] || grep -q "^Max data size  *536870912  *536870912" "/proc/$pid/limits" # a sanitizer's own memory is more
 	grep -q "/$SUITE_NAME/launch" "/proc/$pid/cgroup"
 	[ "$(readlink "/proc/$pid/ns/mnt")" != "$(readlink "/proc/$(supervisor_pid)/ns/mnt")" ]
 	! ls -l "/proc/$pid/fd" | grep -E 'socket|anon_inode|memfd'
@@ -378,13 +381,20 @@ closed() { # closed PATH: a device that the process sees, and nobody opens by it
 	wait_until 5 worker > /dev/null
 	pid=$(worker)
 	wait_until 5 sandboxed "$pid"
-	[ -c "/proc/$pid/root/$1" ]
+	wait_until 5 test -c "/proc/$pid/root/$1"
 	run -1 dd "if=/proc/$pid/root/$1" of=/dev/null bs=1 count=1
 	[[ "$output" == *"Permission denied"* ]]
 }
-sandboxed() { grep -q '^Seccomp:.*2$' "/proc/$1/status"; }
+sandboxed() { # its last step before it opens a path; a sanitizer's own calls leave no room for a filter
+	if sanitized; then
+		grep -q '^CapEff:.*000000008800001f$' "/proc/$1/status"
+	else
+		grep -q '^Seccomp:.*2$' "/proc/$1/status"
+	fi
+}
 
 @test "a device below the container's root is a header to copy, and none for that process to open" {
+	! sanitized || skip "nothing shows from outside when it has its place, where it has no filter"
 	local maps='[{"ContainerID":0,"HostID":100000,"Size":65536}]' client
 	sleeper box
 	in_ box mknod /root/node c 1 9
