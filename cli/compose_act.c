@@ -33,17 +33,9 @@ static int only(json_t **rows, const char *const *states, struct err *e)
 static int act_on(
 	const struct cli *cli, const struct args *o, const struct act *act, const json_t *rows, struct err *e)
 {
-	enum progress_mode mode;
-	bool colors;
-	int r = progress_parse_mode(project_option_last(o, cli->group, "progress"), &mode, e);
-	if (r == 0)
-		r = progress_parse_ansi(
-			project_option_last(o, cli->group, "ansi"), STDERR_FILENO, &colors, e);
-	if (r < 0)
-		return r;
 	struct event_base *base = api_loop_new();
 	struct progress *progress = NULL;
-	r = base ? progress_new(base, mode, colors, &progress, e) : err_set(e, ENOMEM, "%s", act->doing);
+	int r = base ? progress_as_asked(cli, o, base, &progress, e) : err_set(e, ENOMEM, "%s", act->doing);
 	if (r == 0)
 		r = project_act(cli, base, act, rows, progress, e);
 	progress_free(progress);

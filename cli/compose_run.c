@@ -46,8 +46,6 @@ static json_t *service_of(const json_t *model, const char *name)
 static int start_dependencies(
 	const struct cli *cli, const struct args *o, const json_t *service, struct err *e)
 {
-	enum progress_mode mode;
-	bool colors;
 	auto_(json) json_t *names = json_array();
 	size_t i;
 	json_t *d;
@@ -59,15 +57,9 @@ static int start_dependencies(
 	auto_(json) json_t *body = request(cli, o, json_incref(names), e);
 	if (!body)
 		return -e->code;
-	int r = progress_parse_mode(project_option_last(o, cli->group, "progress"), &mode, e);
-	if (r == 0)
-		r = progress_parse_ansi(
-			project_option_last(o, cli->group, "ansi"), STDERR_FILENO, &colors, e);
-	if (r < 0)
-		return r;
 	struct event_base *base = api_loop_new();
 	struct progress *progress = NULL;
-	r = base ? progress_new(base, mode, colors, &progress, e) : NO_MEMORY(e);
+	int r = base ? progress_as_asked(cli, o, base, &progress, e) : NO_MEMORY(e);
 	if (r == 0)
 		r = project_ask(cli, base, "/berth/projects/up", body, progress, NULL, e);
 	progress_free(progress);

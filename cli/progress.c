@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "cli/project.h"
 #include "cli/terminal.h"
 
 #define TICK_MS	  100
@@ -232,6 +233,18 @@ int progress_new(
 		return err_set(e, ENOMEM, "show progress");
 	*out = take_ptr(&p);
 	return 0;
+}
+
+int progress_as_asked(const struct cli *cli, const struct args *o, struct event_base *base,
+	struct progress **out, struct err *e)
+{
+	enum progress_mode mode = PROGRESS_AUTO;
+	bool colors = false;
+	int r = progress_parse_mode(project_option_last(o, cli->group, "progress"), &mode, e);
+	if (r == 0)
+		r = progress_parse_ansi(
+			project_option_last(o, cli->group, "ansi"), STDERR_FILENO, &colors, e);
+	return r < 0 ? r : progress_new(base, mode, colors, out, e);
 }
 
 void progress_free(struct progress *p)

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "cli/args.h"
+#include "cli/cli.h"
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_TTY, PROGRESS_QUIET };
 
@@ -27,6 +28,9 @@ int progress_parse_ansi(const char *when, int fd, bool *colors, struct err *e);
 /* base: where the clock of the block runs. */
 int progress_new(
 	struct event_base *base, enum progress_mode mode, bool colors, struct progress **out, struct err *e);
+/* As --progress and --ansi of the verb or its group say. */
+int progress_as_asked(const struct cli *cli, const struct args *o, struct event_base *base,
+	struct progress **out, struct err *e);
 void progress_free(struct progress *p);
 /* kind is "Container", "Volume", ...; a status in "...ing" (but Running) or Recreate is under way, Error is one. */
 void progress_say(struct progress *p, const char *kind, const char *name, const char *status);

@@ -19,17 +19,9 @@
 static int ask_daemon(
 	const struct cli *cli, const struct args *o, const char *target, const json_t *body, struct err *e)
 {
-	enum progress_mode mode;
-	bool colors;
-	int r = progress_parse_mode(project_option_last(o, cli->group, "progress"), &mode, e);
-	if (r == 0)
-		r = progress_parse_ansi(
-			project_option_last(o, cli->group, "ansi"), STDERR_FILENO, &colors, e);
-	if (r < 0)
-		return r;
 	struct event_base *base = api_loop_new();
 	struct progress *progress = NULL;
-	r = base ? progress_new(base, mode, colors, &progress, e) : err_set(e, ENOMEM, "%s", target);
+	int r = base ? progress_as_asked(cli, o, base, &progress, e) : err_set(e, ENOMEM, "%s", target);
 	if (r == 0)
 		r = project_ask(cli, base, target, body, progress, NULL, e);
 	progress_free(progress);

@@ -343,17 +343,10 @@ static int learn_name(struct up *up, const json_t *body, struct err *e)
 
 static int set_up(struct up *up, bool foreground, const json_t *body, struct err *e)
 {
-	enum progress_mode mode;
-	bool colors;
 	up->base = api_loop_new();
 	if (!up->base)
 		return err_set(e, ENOMEM, "up");
-	int r = progress_parse_mode(project_option_last(up->o, up->cli->group, "progress"), &mode, e);
-	if (r == 0)
-		r = progress_parse_ansi(
-			project_option_last(up->o, up->cli->group, "ansi"), STDERR_FILENO, &colors, e);
-	if (r == 0)
-		r = progress_new(up->base, mode, colors, &up->progress, e);
+	int r = progress_as_asked(up->cli, up->o, up->base, &up->progress, e);
 	if (r == 0 && foreground)
 		r = learn_name(up, body, e);
 	if (r == 0 && foreground)
